@@ -1,0 +1,13 @@
+"""Labels that several metrics share, each with its bound. A request id is never a label."""
+
+from stagelight.catalogue.rows import Label
+
+TENANT = Label("tenant", bound=100, default="default")
+WORKSPACE = Label("workspace", bound=100, default="default")
+STAGE = Label("stage", bound=500)
+MODEL_VERSION = Label("model_version", bound=100)
+ERROR_TYPE = Label("error_type", bound=100)
+OUTCOME = Label("outcome", bound=4, values=("ok", "error", "cancelled", "abandoned"), default="ok")
+ROOM = Label("room", bound=50)
+METRIC = Label("metric", bound=1000)
+LABEL = Label("label", bound=100)

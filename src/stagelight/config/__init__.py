@@ -1,0 +1,5 @@
+"""Settings: one frozen object, read once. An argument beats the environment, which beats `[tool.stagelight]`, which beats the default."""
+
+from stagelight.config.settings import Settings, load, table
+
+__all__ = ["Settings", "load", "table"]

@@ -1,0 +1,102 @@
+"""What an application tells us besides traces: what it predicted, what users said, what turned out to be true.
+
+Every row carries an id that makes writing it twice harmless, the trace it belongs to, and whose it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Source = Literal["human", "model", "rule", "policy", "compliance"]
+ExplicitSignal = Literal["rating", "thumbs", "comment", "label"]
+ImplicitSignal = Literal["requery", "skip", "accept", "click", "share"]
+Signal: TypeAlias = "ExplicitSignal | ImplicitSignal"
+FeedbackKind = Literal["explicit", "implicit"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """What a model said, and when."""
+
+    prediction_id: str
+    type: str  #: Names the truth rule that will judge it, as `churn`.
+    model_version: str = ""
+    score: float | None = None  #: The model's confidence, finite.
+    decision: str = ""
+    entity: str = ""  #: Whom it is about; joins truth that does not know the prediction's id.
+    features: Mapping[str, object] = field(default_factory=dict)
+    observed_at: float  #: Seconds since 1970, UTC.
+    trace_id: str = ""
+    span_id: str = ""
+    tenant: str = "default"
+    workspace: str = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """What a user said of an answer, or did after it."""
+
+    feedback_id: str  #: The idempotency key where one was given.
+    kind: FeedbackKind
+    signal: Signal
+    value: float | None = None  #: Rating 1–5; thumbs 1 or 0; else what the signal carries.
+    comment: str = ""
+    label: str = ""
+    source: Source = "human"
+    prediction_id: str = ""
+    model_version: str = ""
+    observed_at: float  #: Seconds since 1970, UTC.
+    trace_id: str = ""
+    span_id: str = ""
+    tenant: str = "default"
+    workspace: str = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """What really happened; later rows about the same thing are corrections, none is overwritten."""
+
+    truth_id: str  #: The idempotency key where one was given.
+    event: str  #: Kind of event, as `cancelled`.
+    prediction_id: str = ""
+    entity: str = ""
+    value: float | None = None
+    label: str = ""
+    observed_at: float  #: When it happened, seconds since 1970, UTC.
+    trace_id: str = ""
+    span_id: str = ""
+    tenant: str = "default"
+    workspace: str = "default"
+
+
+Row: TypeAlias = "Prediction | Feedback | Truth"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a row."""
+
+    status: Literal["stored", "spooled", "refused"]
+    id: str
+    reason: str = ""  #: Why it was spooled or refused.
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the row is safe: committed, or on disk and on its way."""
+        return self.status != "refused"
+
+
+class Sink(Protocol):
+    """Where rows are committed."""
+
+    def write(self, rows: Sequence[Row]) -> list[Receipt]:
+        """Commit `rows`, all or none, and return a receipt each; the same id again is accepted and changes nothing.
+
+        Raises:
+            Exception: The sink cannot be reached; the caller turns it into a receipt.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""OTLP bytes and JSON to plain records, and back."""
