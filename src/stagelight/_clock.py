@@ -90,7 +90,7 @@ def new_id() -> str:
 @contextmanager
 def replaced(*, clock: Clock | None = None, ids: Ids | None = None) -> Iterator[None]:
     """Use another clock or other ids inside the block; for tests (see `stagelight.testing`)."""
-    global _clock, _ids  # noqa: PLW0603  one process has one clock; this is the one place that swaps it
+    global _clock, _ids
     before = _clock, _ids
     _clock, _ids = clock or _clock, ids or _ids
     try:

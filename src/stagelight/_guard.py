@@ -7,6 +7,7 @@ once a minute and room, with its traceback. Exceptions of the host's own code mu
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from stagelight import _clock
@@ -58,10 +59,8 @@ class guard:  # noqa: N801  reads as a statement: `with guard("stages"):`
         """Report and swallow an `Exception`; let KeyboardInterrupt, SystemExit and cancellation pass."""
         if not isinstance(error, Exception):
             return False
-        try:
+        with suppress(Exception):  # a logging handler of the host may raise; there is nobody left to tell
             report(self._room, error)
-        except Exception:  # noqa: BLE001, S110  a logging handler of the host raised; there is nobody left to tell
-            pass
         return True
 
 

@@ -6,6 +6,8 @@ StagelightError
 │   └── MissingExtraError (ImportError)  a feature whose extra is not installed
 ├── InstrumentError (ValueError)         a metric asked for again with another type or other labels
 ├── StageError (TypeError)               `trace_stage` used on something it cannot decorate
+├── RowError (ValueError)                a prediction, feedback or truth that cannot be kept as it is
+├── UnreachableError (ConnectionError)   a server that we send to is away, or does not answer as it should
 ├── WireError (ValueError)               a body that is not what OTLP allows
 │   ├── MalformedBodyError               400
 │   ├── BodyTooLargeError                413
@@ -51,6 +53,14 @@ class InstrumentError(StagelightError, ValueError):
 
 class StageError(StagelightError, TypeError):
     """`trace_stage` was applied to something it cannot decorate."""
+
+
+class RowError(StagelightError, ValueError):
+    """A prediction, a feedback or a truth cannot be kept as it is; the message is one sentence for the receipt."""
+
+
+class UnreachableError(StagelightError, ConnectionError):
+    """A server that rows are sent to is away, or does not answer as it should."""
 
 
 class WireError(StagelightError, ValueError):

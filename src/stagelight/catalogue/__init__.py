@@ -12,4 +12,17 @@ ALERTS = collected(Alert, stages, feedback, internal)
 SLOS = collected(Slo, stages, feedback, internal)
 PANELS = collected(Panel, stages, feedback, internal)
 
-__all__ = ["ALERTS", "METRICS", "PANELS", "SLOS", "Alert", "Kind", "Label", "Metric", "Panel", "Runbook", "Slo", "labels"]
+__all__ = [
+    "ALERTS",
+    "METRICS",
+    "PANELS",
+    "SLOS",
+    "Alert",
+    "Kind",
+    "Label",
+    "Metric",
+    "Panel",
+    "Runbook",
+    "Slo",
+    "labels",
+]

@@ -23,3 +23,8 @@ SPANS = Metric(
     labels=(FATE,),
     help="Spans that ended, by what became of them.",
 )
+UNKNOWN_TRACES = Metric(
+    name="stagelight_unknown_traces_total",
+    kind="counter",
+    help="Stages opened with a trace id that this process does not know.",
+)

@@ -124,7 +124,6 @@ def collected(kind: type[R], *modules: ModuleType) -> Mapping[str, R]:
     rows: dict[str, R] = {}
     for module in modules:
         for row in vars(module).values():
-            if isinstance(row, kind):
-                if rows.setdefault(row.name, row) is not row:
-                    raise ValueError(f"two rows are called {row.name!r}")
+            if isinstance(row, kind) and rows.setdefault(row.name, row) is not row:
+                raise ValueError(f"two rows are called {row.name!r}")
     return MappingProxyType(rows)
