@@ -38,7 +38,11 @@ def checked(kind: Any, value: object, *, where: str) -> Any:
         return _number(kind, str(value), where)
     if kind is bool and isinstance(value, bool):
         return value
-    if kind not in (bool, int, float, str) and isinstance(value, list | tuple) and all(isinstance(v, str) for v in value):
+    if (
+        kind not in (bool, int, float, str)
+        and isinstance(value, list | tuple)
+        and all(isinstance(v, str) for v in value)
+    ):
         return tuple(value)
     if kind is str and hasattr(value, "__fspath__"):
         return str(value)
@@ -52,7 +56,7 @@ def _flag(value: str, where: str) -> bool:
     raise ConfigurationError(f"{where}: found {value!r}, expected {_expected(bool)}")
 
 
-def _number(kind: type[int] | type[float], value: str, where: str) -> int | float:
+def _number(kind: type[int | float], value: str, where: str) -> int | float:
     try:
         number = kind(value)
     except ValueError:
@@ -63,5 +67,10 @@ def _number(kind: type[int] | type[float], value: str, where: str) -> int | floa
 
 
 def _expected(kind: Any) -> str:
-    names = {bool: "one of 1/true/yes/on or 0/false/no/off", int: "a whole number, 0 or more", float: "a number, 0 or more", str: "text"}
+    names = {
+        bool: "one of 1/true/yes/on or 0/false/no/off",
+        int: "a whole number, 0 or more",
+        float: "a number, 0 or more",
+        str: "text",
+    }
     return names.get(kind, "names separated by commas")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_type_hints
 
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def setting(default: T, variable: str, help_text: str) -> T:
-    """One row of the table: its default, its environment variable, its meaning."""
-    row: T = field(default=default, metadata={"variable": variable, "help": help_text})
+def setting(default: T, variable: str, help_text: str, *, secret: bool = False) -> T:
+    """One row of the table: its default, its environment variable, its meaning; a secret's value is never printed."""
+    row: T = field(
+        default=default, repr=not secret, metadata={"variable": variable, "help": help_text, "secret": secret}
+    )
     return row
 
 
@@ -31,36 +33,86 @@ def setting(default: T, variable: str, help_text: str) -> T:
 class Settings:
     """What this process was told; build it with `load`."""
 
-    service_name: str = setting("", "OTEL_SERVICE_NAME", "Name of the program in every span; the script's name if empty.")
-    disabled: bool = setting(default=False, variable="OTEL_SDK_DISABLED", help_text="Turn telemetry off; every call becomes a no-op.")
-    traces_exporter: tuple[str, ...] = setting(("otlp",), "OTEL_TRACES_EXPORTER", "Where spans go: otlp, console, none; several with commas.")
-    metrics_exporter: tuple[str, ...] = setting(("otlp",), "OTEL_METRICS_EXPORTER", "Where metrics go: otlp, prometheus, console, none; several with commas.")
-    logs_exporter: tuple[str, ...] = setting(("none",), "OTEL_LOGS_EXPORTER", "Where log records go: otlp, console, none.")
-    protocol: str = setting("http/protobuf", "OTEL_EXPORTER_OTLP_PROTOCOL", "How OTLP is spoken: http/protobuf or grpc.")
-    endpoint: str = setting("", "OTEL_EXPORTER_OTLP_ENDPOINT", "Where OTLP is sent; http://localhost:4318, or :4317 for grpc, if empty.")
-    metrics_interval_ms: int = setting(60_000, "OTEL_METRIC_EXPORT_INTERVAL", "Milliseconds between two exports of metrics.")
-    spans_delay_ms: int = setting(5_000, "OTEL_BSP_SCHEDULE_DELAY", "Milliseconds a finished span may wait for its batch.")
+    service_name: str = setting(
+        "", "OTEL_SERVICE_NAME", "Name of the program in every span; the script's name if empty."
+    )
+    disabled: bool = setting(
+        default=False, variable="OTEL_SDK_DISABLED", help_text="Turn telemetry off; every call becomes a no-op."
+    )
+    traces_exporter: tuple[str, ...] = setting(
+        ("otlp",), "OTEL_TRACES_EXPORTER", "Where spans go: otlp, console, none; several with commas."
+    )
+    metrics_exporter: tuple[str, ...] = setting(
+        ("otlp",), "OTEL_METRICS_EXPORTER", "Where metrics go: otlp, prometheus, console, none; several with commas."
+    )
+    logs_exporter: tuple[str, ...] = setting(
+        ("none",), "OTEL_LOGS_EXPORTER", "Where log records go: otlp, console, none."
+    )
+    protocol: str = setting(
+        "http/protobuf", "OTEL_EXPORTER_OTLP_PROTOCOL", "How OTLP is spoken: http/protobuf or grpc."
+    )
+    endpoint: str = setting(
+        "", "OTEL_EXPORTER_OTLP_ENDPOINT", "Where OTLP is sent; http://localhost:4318, or :4317 for grpc, if empty."
+    )
+    metrics_interval_ms: int = setting(
+        60_000, "OTEL_METRIC_EXPORT_INTERVAL", "Milliseconds between two exports of metrics."
+    )
+    spans_delay_ms: int = setting(
+        5_000, "OTEL_BSP_SCHEDULE_DELAY", "Milliseconds a finished span may wait for its batch."
+    )
     prometheus_port: int = setting(0, "PROMETHEUS_PORT", "Serve /metrics on this port; 0 serves none.")
     prometheus_host: str = setting("127.0.0.1", "PROMETHEUS_HOST", "Address /metrics listens on; loopback unless told.")
     tenant: str = setting("default", "STAGELIGHT_TENANT", "Tenant of what carries none.")
     workspace: str = setting("default", "STAGELIGHT_WORKSPACE", "Workspace of what carries none.")
-    store: str = setting("", "STAGELIGHT_STORE", "SQLAlchemy URL or path of the store that predictions, feedback, truth and local traces are written to.")
-    url: str = setting("", "STAGELIGHT_URL", "Address of a `stagelight serve` that predictions, feedback and truth are sent to.")
-    token: str = setting("", "STAGELIGHT_TOKEN", "Bearer token for STAGELIGHT_URL.")
-    spool: str = setting("", "STAGELIGHT_SPOOL", "Folder that keeps rows while STAGELIGHT_URL is away; under the user's state folder if empty.")
+    store: str = setting(
+        "",
+        "STAGELIGHT_STORE",
+        "SQLAlchemy URL or path of the store that predictions, feedback, truth and local traces are written to.",
+    )
+    url: str = setting(
+        "", "STAGELIGHT_URL", "Address of a `stagelight serve` that predictions, feedback and truth are sent to."
+    )
+    token: str = setting("", "STAGELIGHT_TOKEN", "Bearer token for STAGELIGHT_URL.", secret=True)
+    spool: str = setting(
+        "",
+        "STAGELIGHT_SPOOL",
+        "Folder that keeps rows while STAGELIGHT_URL is away; under the user's state folder if empty.",
+    )
     spool_max_bytes: int = setting(256 * 2**20, "STAGELIGHT_SPOOL_MAX_BYTES", "Bytes the spool may hold; 0 keeps none.")
     trace_log_file: str = setting("", "TRACE_LOG_FILE", "Append every finished trace to this file, as OTLP JSON lines.")
-    trace_cleanup_hours: float = setting(24.0, "TRACE_CLEANUP_HOURS", "Hours a trace is kept in the store and in the trace file.")
-    row_retention_days: float = setting(90.0, "STAGELIGHT_RETENTION_DAYS", "Days every other kind of row is kept in the store.")
+    trace_cleanup_hours: float = setting(
+        24.0, "TRACE_CLEANUP_HOURS", "Hours a trace is kept in the store and in the trace file."
+    )
+    row_retention_days: float = setting(
+        90.0, "STAGELIGHT_RETENTION_DAYS", "Days every other kind of row is kept in the store."
+    )
     store_max_bytes: int = setting(2**30, "STAGELIGHT_STORE_MAX_BYTES", "Bytes the store may hold in all.")
-    open_trace_seconds: float = setting(3600.0, "STAGELIGHT_OPEN_TRACE_SECONDS", "Seconds a started trace may stay open before it ends as abandoned.")
-    open_traces_max: int = setting(10_000, "STAGELIGHT_OPEN_TRACES_MAX", "Started traces kept open at once; the oldest ends as abandoned.")
-    capture_arguments: bool = setting(default=False, variable="STAGELIGHT_CAPTURE_ARGUMENTS", help_text="Record the arguments of stages, redacted.")
-    capture_result: bool = setting(default=False, variable="STAGELIGHT_CAPTURE_RESULT", help_text="Record what stages return, redacted.")
-    redact_keys: tuple[str, ...] = setting((), "STAGELIGHT_REDACT_KEYS", "More key names whose values are never recorded, with commas.")
-    user_id_key: str = setting("", "STAGELIGHT_USER_ID_KEY", "Secret that turns user ids into HMAC-SHA256 before they leave the process.")
+    open_trace_seconds: float = setting(
+        3600.0, "STAGELIGHT_OPEN_TRACE_SECONDS", "Seconds a started trace may stay open before it ends as abandoned."
+    )
+    open_traces_max: int = setting(
+        10_000, "STAGELIGHT_OPEN_TRACES_MAX", "Started traces kept open at once; the oldest ends as abandoned."
+    )
+    capture_arguments: bool = setting(
+        default=False, variable="STAGELIGHT_CAPTURE_ARGUMENTS", help_text="Record the arguments of stages, redacted."
+    )
+    capture_result: bool = setting(
+        default=False, variable="STAGELIGHT_CAPTURE_RESULT", help_text="Record what stages return, redacted."
+    )
+    redact_keys: tuple[str, ...] = setting(
+        (), "STAGELIGHT_REDACT_KEYS", "More key names whose values are never recorded, with commas."
+    )
+    user_id_key: str = setting(
+        "",
+        "STAGELIGHT_USER_ID_KEY",
+        "Secret that turns user ids into HMAC-SHA256 before they leave the process.",
+        secret=True,
+    )
     host: str = setting("127.0.0.1", "STAGELIGHT_HOST", "Address `stagelight serve` listens on.")
     port: int = setting(4318, "STAGELIGHT_PORT", "Port `stagelight serve` listens on; the next free one if taken.")
+    allowed_hosts: tuple[str, ...] = setting(
+        (), "STAGELIGHT_ALLOWED_HOSTS", "More host names that `stagelight serve` answers to, with commas."
+    )
 
 
 class Row(NamedTuple):
@@ -70,11 +122,15 @@ class Row(NamedTuple):
     variable: str
     default: object
     help: str
+    secret: bool  #: Its value is never printed.
 
 
 def table() -> list[Row]:
     """Return every setting, in order, for `stagelight doctor` and the reference."""
-    return [Row(f.name, f.metadata["variable"], f.default, f.metadata["help"]) for f in fields(Settings)]
+    return [
+        Row(f.name, f.metadata["variable"], f.default, f.metadata["help"], f.metadata["secret"])
+        for f in fields(Settings)
+    ]
 
 
 def load(*, environ: Mapping[str, str] | None = None, start: Path | None = None, **arguments: object) -> Settings:
@@ -105,8 +161,6 @@ def load(*, environ: Mapping[str, str] | None = None, start: Path | None = None,
             values[row.name] = parse.text(kinds[row.name], environ[variable].strip(), where=variable)
         elif row.name in written:
             values[row.name] = parse.checked(kinds[row.name], written[row.name], where=f"[tool.stagelight] {row.name}")
-        elif row.default is MISSING:  # pragma: no cover  every row has a default; this keeps it so
-            raise ConfigurationError(f"{row.name} has no default")
     return Settings(**values)
 
 
