@@ -10,7 +10,22 @@ answer
 └─ think
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from stagelight.testing.clock import CountingIds, SteppingClock
-from stagelight.testing.memory import InMemory, in_memory
+
+if TYPE_CHECKING:
+    from stagelight.testing.memory import InMemory, in_memory
 
 __all__ = ["CountingIds", "InMemory", "SteppingClock", "in_memory"]
+
+
+def __getattr__(name: str) -> Any:
+    """Fetch what needs the SDK when it is first asked for: pytest loads this package wherever stagelight is installed."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from stagelight.testing import memory
+
+    return getattr(memory, name)

@@ -56,7 +56,7 @@ class InMemory:
         """Return the spans as a tree of text, a line each."""
         return text.render(tree.build(self.spans), durations=durations)
 
-    def value(self, metric: str, **labels: str) -> float:
+    def value(self, metric: str, /, **labels: str) -> float:
         """Return the sum of a metric's points whose labels include these; a histogram's count; 0 where there is none."""
         return sum(
             _number(point) for point in self.points(metric) if labels.items() <= dict(point.attributes or {}).items()
