@@ -15,6 +15,7 @@ from stagelight.errors import StageError, did_you_mean
 from stagelight.stages import capture, site
 from stagelight.stages.generators import AsyncSteps, Steps
 from stagelight.stages.run import begin
+from stagelight.telemetry.spans import idle
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
@@ -79,7 +80,7 @@ def _opened(place: Site, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Run |
 def _function(function: Callable[P, R], place: Site) -> Callable[P, R]:
     @functools.wraps(function)
     def stage(*args: P.args, **kwargs: P.kwargs) -> R:
-        run = _opened(place, args, kwargs)
+        run = None if idle() else _opened(place, args, kwargs)
         if run is None:
             return function(*args, **kwargs)
         run.frame.enter()
@@ -98,7 +99,7 @@ def _function(function: Callable[P, R], place: Site) -> Callable[P, R]:
 def _coroutine(function: Callable[P, Awaitable[R]], place: Site) -> Callable[P, Awaitable[R]]:
     @functools.wraps(function)
     async def stage(*args: P.args, **kwargs: P.kwargs) -> R:
-        run = _opened(place, args, kwargs)
+        run = None if idle() else _opened(place, args, kwargs)
         if run is None:
             return await function(*args, **kwargs)
         run.frame.enter()
@@ -118,7 +119,7 @@ def _generator(function: Callable[P, Generator[Y, S, R]], place: Site) -> Callab
     @functools.wraps(function)
     def stage(*args: P.args, **kwargs: P.kwargs) -> Generator[Y, S, R]:
         inner = function(*args, **kwargs)
-        run = _opened(place, args, kwargs)
+        run = None if idle() else _opened(place, args, kwargs)
         return (yield from inner if run is None else Steps(inner, run))
 
     return stage
@@ -128,7 +129,7 @@ def _async_generator(function: Callable[P, AsyncGenerator[Y, S]], place: Site) -
     @functools.wraps(function)
     async def stage(*args: P.args, **kwargs: P.kwargs) -> AsyncGenerator[Y, S]:
         inner = function(*args, **kwargs)
-        steps = AsyncSteps(inner, _opened(place, args, kwargs))
+        steps = AsyncSteps(inner, None if idle() else _opened(place, args, kwargs))
         try:
             value = await steps.first()
             while True:
