@@ -1,0 +1,97 @@
+"""The store: traces, logs, metrics, predictions, feedback, truth and tokens in one SQL database.
+
+`open_store()` gives a `Store`; its parts are `traces`, `logs`, `metrics`, `rows`, `tokens` and `admin`. SQLite is the
+default, a file of its own; the same statements run on PostgreSQL. SQLAlchemy is loaded when a store is opened, not
+before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stagelight.errors import MissingExtraError
+from stagelight.store.model import (
+    METRICS,
+    SAMPLED,
+    Expired,
+    Grant,
+    NumberedLog,
+    NumberedSpan,
+    Reading,
+    SessionSummary,
+    Size,
+    StagePoint,
+    StageStats,
+    TokenInfo,
+    Trace,
+    TracePage,
+    TraceQuery,
+    TraceSummary,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stagelight.store.facade import Store
+
+__all__ = [
+    "METRICS",
+    "SAMPLED",
+    "Expired",
+    "Grant",
+    "NumberedLog",
+    "NumberedSpan",
+    "Reading",
+    "SessionSummary",
+    "Size",
+    "StagePoint",
+    "StageStats",
+    "Store",
+    "TokenInfo",
+    "Trace",
+    "TracePage",
+    "TraceQuery",
+    "TraceSummary",
+    "open_store",
+]
+
+
+def open_store(
+    target: str | Path = "",
+    *,
+    max_bytes: int = 2**30,
+    trace_hours: float = 24.0,
+    row_days: float = 90.0,
+    create: bool = True,
+) -> Store:
+    """Open the store, make it or bring it to this version's tables where needed.
+
+    Args:
+        target: A path, or a SQLAlchemy URL; `$XDG_STATE_HOME/stagelight/stagelight.db` if empty.
+        max_bytes: The size in all, at which the oldest traces go.
+        trace_hours: How long a trace is kept.
+        row_days: How long every other kind of row is kept.
+        create: Make the file where there is none.
+
+    Raises:
+        MissingExtraError: `stagelight[store]` is not installed.
+        ConfigurationError: `target` is neither a path nor an address of a known database.
+        StoreVersionError: A newer stagelight wrote this database; nothing was changed.
+        StoreUnavailableError: It cannot be opened, or is not there and `create` is off.
+    """
+    try:
+        from stagelight.store import facade
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in ("sqlalchemy", "alembic"):
+            raise
+        raise MissingExtraError("store", "the store") from error
+    database = facade.open_database(target, create=create)
+    return facade.Store(database, max_bytes=max_bytes, trace_hours=trace_hours, row_days=row_days)
+
+
+def __getattr__(name: str) -> object:
+    if name == "Store":
+        from stagelight.store.facade import Store
+
+        return Store
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,195 @@
+"""The engine: how connections are opened, how a write begins, and what a driver's error means to the caller.
+
+SQLite runs in WAL mode with `BEGIN IMMEDIATE` for writes and a busy timeout of 5 s: several processes may write at once,
+each waits its turn. `synchronous=NORMAL` keeps every committed row through a killed process; a power cut may take the
+last commits.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+from sqlalchemy.dialects import postgresql, sqlite
+
+from stagelight import _clock
+from stagelight.errors import StoreFullError, StoreUnavailableError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator
+
+    from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
+    from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
+
+T = TypeVar("T")
+
+BUSY_MS = 5_000
+PATIENCE_NS = 30 * 1_000_000_000  #: How long a write waits for its turn in all, busy timeouts included.
+CACHE_KIB = 16 * 1024
+MANY = 500  #: Values in one IN list.
+
+
+class Database:
+    """One database, for any thread; made by `open_store`."""
+
+    def __init__(self, url: sa.URL) -> None:
+        """Prepare to connect to `url`; nothing is opened yet."""
+        self.url = url
+        self.path = Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+        self.engine = sa.create_engine(url, **_options(url))
+        self._turn = threading.RLock()
+        if self.path is not None:
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+        _alive.add(self)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is a file of our own."""
+        return self.path is not None
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """Give a connection that sees one state of the database throughout.
+
+        Raises:
+            StoreUnavailableError: The database cannot be reached.
+        """
+        with _translated(self), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """Give a connection whose changes are committed together when the block ends, or not at all.
+
+        Raises:
+            StoreUnavailableError: The database cannot be reached, or stayed locked.
+            StoreFullError: The disk is full.
+        """
+        # One writer of this process at a time: threads then queue in order, where SQLite's own waiting polls.
+        with _translated(self), self._turn, self.engine.connect() as connection:
+            connection.execution_options(stagelight_write=True)
+            with _begun(connection):
+                yield connection
+
+    @contextmanager
+    def raw(self) -> Iterator[sqlite3.Connection]:
+        """Give the driver's own connection, for what has no SQL: backup and giving pages back."""
+        with _translated(self), self.engine.connect() as connection:
+            yield cast("sqlite3.Connection", connection.connection.driver_connection)
+
+    def insert(self, table: sa.Table) -> SqliteInsert | PostgresInsert:
+        """Return an INSERT which knows ON CONFLICT; both dialects write it alike."""
+        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    def after_fork(self) -> None:
+        """Forget the parent's connections and locks; using them here would corrupt the file."""
+        self.engine.dispose(close=False)
+        self._turn = threading.RLock()
+
+
+_alive: weakref.WeakSet[Database] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for database in _alive:
+        database.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def _options(url: sa.URL) -> dict[str, Any]:
+    if url.get_backend_name() == "sqlite":
+        return {
+            "connect_args": {"timeout": BUSY_MS / 1000, "check_same_thread": False},
+            "pool_size": 8,
+            "max_overflow": 24,
+        }
+    return {"pool_pre_ping": True}
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN would come too late and be deferred
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    for pragma in (
+        f"busy_timeout={BUSY_MS}",
+        # Lets an expiry give pages back; on a file that has pages it would be a write for each connection.
+        *([] if pages else ["auto_vacuum=INCREMENTAL"]),
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        f"cache_size=-{CACHE_KIB}",
+        "temp_store=MEMORY",
+        "journal_size_limit=16777216",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    write = connection.get_execution_options().get("stagelight_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _begun(connection: sa.Connection) -> sa.RootTransaction:
+    deadline = _clock.monotonic_ns() + PATIENCE_NS
+    while True:
+        try:
+            return connection.begin()
+        except exc.OperationalError as error:
+            # SQLite's waiting is not fair: under many writers one may lose every round of a busy timeout.
+            if not is_busy(error) or _clock.monotonic_ns() > deadline:
+                raise
+
+
+def is_busy(error: exc.DBAPIError) -> bool:
+    """Whether another process holds the lock."""
+    return "locked" in str(error.orig) or "busy" in str(error.orig)
+
+
+@contextmanager
+def _translated(database: Database) -> Iterator[None]:
+    try:
+        yield
+    except exc.DatabaseError as error:
+        if not isinstance(error, exc.OperationalError) and type(error) is not exc.DatabaseError:
+            raise  # a broken rule of ours, not of the database: for the guard to report
+        where = database.path or database.url.render_as_string(hide_password=True)
+        what = str(error.orig).splitlines()[0]
+        if "disk is full" in what or "No space left" in what:
+            raise StoreFullError(
+                f"the disk of {where} is full: free some space, or lower STAGELIGHT_STORE_MAX_BYTES"
+            ) from error
+        raise StoreUnavailableError(f"the store {where} cannot be used: {what}") from error
+
+
+def parts(values: Iterable[T], size: int = MANY) -> Iterator[list[T]]:
+    """Cut `values` into lists of at most `size`: a statement has a largest number of them.
+
+    >>> list(parts("abc", 2))
+    [['a', 'b'], ['c']]
+    """
+    rest = iter(values)
+    while part := list(islice(rest, size)):
+        yield part
+
+
+def owned(table: sa.Table, tenant: str | None, workspace: str | None = None) -> list[sa.ColumnElement[bool]]:
+    """Return the conditions that keep a reader within what is theirs; None restricts nothing."""
+    found: list[sa.ColumnElement[bool]] = []
+    if tenant is not None:
+        found.append(table.c.tenant == tenant)
+    if workspace is not None:
+        found.append(table.c.workspace == workspace)
+    return found

@@ -1,0 +1,124 @@
+"""Predictions, feedback and truth: append-only rows, committed before their receipt."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from stagelight import _clock
+from stagelight.sink.rows import Feedback, Prediction, Receipt, Truth
+from stagelight.store import pins
+from stagelight.store.codec import clean, json_text, loads
+from stagelight.store.database import owned, parts
+from stagelight.store.tables import feedback, predictions, truth
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from stagelight.sink.rows import Row
+    from stagelight.store.capacity import Capacity
+    from stagelight.store.database import Database
+    from stagelight.store.model import Kind
+
+#: Kind of row -> its table, its class, the column that holds its id.
+KINDS: dict[str, tuple[sa.Table, type[Row], str]] = {
+    "predictions": (predictions, Prediction, "prediction_id"),
+    "feedback": (feedback, Feedback, "feedback_id"),
+    "truth": (truth, Truth, "truth_id"),
+}
+
+
+class Rows:
+    """What an application tells us besides traces; a `Sink`, and `Store.rows`."""
+
+    def __init__(self, database: Database, *, capacity: Capacity) -> None:
+        self._database = database
+        self._capacity = capacity
+
+    def write(self, rows: Sequence[Row]) -> list[Receipt]:
+        """Commit `rows`, all or none, and return a receipt each; the same id again is accepted and changes nothing.
+
+        A trace that feedback is about is kept from then on, also when it arrives later.
+
+        Raises:
+            StoreFullError: The size cap is reached and nothing may be expired.
+            StoreUnavailableError: The database cannot be reached, or stayed locked.
+        """
+        if not rows:
+            return []
+        self._capacity.check()
+        now = _clock.wall_ns()
+        with self._database.writing() as connection:
+            for table, kind, _ in KINDS.values():
+                values = [_values(row, now) for row in rows if isinstance(row, kind)]
+                if values:
+                    connection.execute(self._database.insert(table).on_conflict_do_nothing(), values)
+            pins.pin(connection, self._database, _judged(connection, rows), pins.FEEDBACK)
+        return [Receipt("stored", _id(row)) for row in rows]
+
+    def of_trace(self, trace_id: str, *, tenant: str | None = None) -> list[Row]:
+        """Return everything that is known of a trace besides its spans: predictions, feedback, truth, each by time."""
+        found: list[Row] = []
+        with self._database.reading() as connection:
+            for table, kind, _ in KINDS.values():
+                chosen = sa.select(table).where(table.c.trace_id == trace_id, *owned(table, tenant))
+                found += [_row(kind, row) for row in connection.execute(chosen.order_by(table.c.observed_at))]
+        return found
+
+    def count(self, kind: Kind, *, tenant: str | None = None) -> int:
+        """Return how many rows of a kind there are."""
+        table, _, _ = KINDS[kind]
+        with self._database.reading() as connection:
+            return connection.execute(
+                sa.select(sa.func.count()).select_from(table).where(*owned(table, tenant))
+            ).scalar_one()
+
+    def export(self, kind: Kind, *, tenant: str | None = None) -> Iterator[Row]:
+        """Yield every row of a kind, by owner and id; holds a few hundred in memory and no lock between them."""
+        table, made, id_name = KINDS[kind]
+        key = table.c.tenant, table.c.workspace, table.c[id_name]
+        last: tuple[str, str, str] = "", "", ""
+        while True:
+            after = sa.tuple_(*key) > sa.tuple_(*map(sa.literal, last))
+            chosen = sa.select(table).where(after, *owned(table, tenant)).order_by(*key).limit(500)
+            with self._database.reading() as connection:
+                rows = connection.execute(chosen).all()
+            if not rows:
+                return
+            last = rows[-1].tenant, rows[-1].workspace, getattr(rows[-1], id_name)
+            yield from (_row(made, row) for row in rows)
+
+
+def _id(row: Row) -> str:
+    if isinstance(row, Prediction):
+        return row.prediction_id
+    return row.feedback_id if isinstance(row, Feedback) else row.truth_id
+
+
+def _values(row: Row, now: int) -> dict[str, Any]:
+    values = {name: clean(value) if isinstance(value, str) else value for name, value in asdict(row).items()}
+    if "features" in values:
+        values["features"] = json_text(values["features"])
+    return values | {"seen_ns": now}
+
+
+def _row(kind: type[Row], row: Any) -> Row:
+    values = {field.name: getattr(row, field.name) for field in fields(kind)}
+    if "features" in values:
+        values["features"] = loads(values["features"])
+    return kind(**values)
+
+
+def _judged(connection: sa.Connection, rows: Sequence[Row]) -> list[tuple[str, str, str]]:
+    """Return the traces that feedback among `rows` is about, by their own id or by their prediction's."""
+    said = [row for row in rows if isinstance(row, Feedback)]
+    found = [(clean(row.tenant), clean(row.workspace), row.trace_id) for row in said if row.trace_id]
+    owners = {(clean(row.tenant), clean(row.workspace), clean(row.prediction_id)) for row in said if row.prediction_id}
+    key = predictions.c.tenant, predictions.c.workspace, predictions.c.prediction_id
+    for part in parts(sorted(owners)):
+        chosen = sa.select(predictions.c.tenant, predictions.c.workspace, predictions.c.trace_id)
+        rows_ = connection.execute(chosen.where(sa.tuple_(*key).in_(part), predictions.c.trace_id != ""))
+        found += [(row.tenant, row.workspace, row.trace_id) for row in rows_]
+    return found

@@ -1,0 +1,45 @@
+"""A store of one's own, and time that passes when told."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from stagelight import _clock
+from stagelight.store import Store, open_store
+from stagelight.testing import SteppingClock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the tables and nothing in them: copying it is quicker than migrating anew for each test."""
+    path = tmp_path_factory.mktemp("empty") / "empty.db"
+    open_store(path).close()
+    return path
+
+
+@pytest.fixture
+def path(empty: Path, tmp_path: Path) -> Path:
+    """The file of this test's store."""
+    return Path(shutil.copy(empty, tmp_path / "test.db"))
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    """A new store in a file."""
+    with open_store(path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def stepping() -> Iterator[SteppingClock]:
+    """The clock that the store asks."""
+    clock = SteppingClock()
+    with _clock.replaced(clock=clock):
+        yield clock
