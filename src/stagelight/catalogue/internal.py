@@ -28,3 +28,8 @@ UNKNOWN_TRACES = Metric(
     kind="counter",
     help="Stages opened with a trace id that this process does not know.",
 )
+CANARIES = Metric(
+    name="stagelight_canaries_total",
+    kind="counter",
+    help="Signs of life that `stagelight doctor` has sent.",
+)
