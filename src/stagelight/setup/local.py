@@ -1,0 +1,87 @@
+"""What stays on this machine: finished traces into the store and the trace file, rows into the store or to a server."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from stagelight import _guard, sink
+from stagelight.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stagelight.config import Settings
+    from stagelight.journal import TraceFile
+    from stagelight.sink import Sink
+    from stagelight.store import Store
+    from stagelight.wire.records import SpanRecord
+
+
+class Local:
+    """The store and the trace file that the settings name."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open them.
+
+        Raises:
+            ConfigurationError: An address cannot be used, or the extra `store` is not installed.
+            StoreError: The store cannot be opened.
+        """
+        on = not settings.disabled
+        self._store = _store(settings) if on and settings.store else None
+        self._file = _file(settings) if on and settings.trace_log_file else None
+        #: Where predictions, feedback and truth go; None refuses them.
+        self.rows: Sink | None = self._store.rows if self._store else sink.from_settings(settings) if on else None
+
+    @property
+    def sinks(self) -> list[Callable[[list[SpanRecord]], None]]:
+        """What finished traces are handed to."""
+        found: list[Callable[[list[SpanRecord]], None]] = []
+        if self._store is not None:
+            found.append(self._keep)
+        if self._file is not None:
+            found.append(self._append)
+        return found
+
+    def close(self) -> None:
+        """Close the store."""
+        if self._store is not None:
+            _guard.attempt("setup", self._store.close)
+
+    def _keep(self, records: list[SpanRecord]) -> None:
+        if self._store is not None:
+            self._store.traces.write(records)
+
+    def _append(self, records: list[SpanRecord]) -> None:
+        if self._file is not None:
+            append(self._file, records)
+
+
+def append(file: TraceFile, records: list[SpanRecord]) -> None:
+    """Append `records` to the trace file, a line for each trace."""
+    by_trace = attrgetter("trace_id")
+    for _, spans in groupby(sorted(records, key=by_trace), key=by_trace):
+        file.append(list(spans))
+
+
+def _file(settings: Settings) -> TraceFile:
+    from stagelight.journal import TraceFile
+
+    return TraceFile(settings.trace_log_file, settings.trace_cleanup_hours)
+
+
+def _store(settings: Settings) -> Store:
+    try:
+        from stagelight.store import open_store
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("stagelight"):
+            raise
+        raise MissingExtraError("store", "STAGELIGHT_STORE") from error
+    return open_store(
+        settings.store,
+        max_bytes=settings.store_max_bytes,
+        trace_hours=settings.trace_cleanup_hours,
+        row_days=settings.row_retention_days,
+    )
