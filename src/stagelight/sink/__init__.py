@@ -1,0 +1,27 @@
+"""Where predictions, feedback and truth are handed over, to be committed and answered with a receipt.
+
+`configure()` chooses the sink: the store itself, or a `stagelight serve` over HTTP. Until then every row is refused, with
+the reason in its receipt; nothing here raises into the program.
+"""
+
+from stagelight.sink.current import from_settings, use, using, write
+from stagelight.sink.http import HttpSink
+from stagelight.sink.rows import Feedback, Prediction, Receipt, Row, Sink, Truth
+from stagelight.sink.spool import Spool
+from stagelight.sink.spooled import SpooledSink
+
+__all__ = [
+    "Feedback",
+    "HttpSink",
+    "Prediction",
+    "Receipt",
+    "Row",
+    "Sink",
+    "Spool",
+    "SpooledSink",
+    "Truth",
+    "from_settings",
+    "use",
+    "using",
+    "write",
+]
