@@ -1,0 +1,90 @@
+"""Where programs hand in predictions, feedback and truth, one or many at a time, for a receipt each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response
+
+from stagelight import _clock
+from stagelight.errors import RowError, UnsupportedMediaError, WireError
+from stagelight.sink import codec
+from stagelight.sink.rows import Receipt
+from stagelight.web.body import Body, drain, require_json
+from stagelight.web.plain import plain
+from stagelight.web.tenancy import tenant_of
+from stagelight.wire import jsontext
+from stagelight.wire.limits import Limits
+
+if TYPE_CHECKING:
+    from stagelight.sink.rows import Row
+    from stagelight.store import Store
+
+MAX_ROWS = 1000  #: In one request.
+LIMITS: Final = Limits(inflated_bytes=4 * 2**20, parts=50_000, numbers=200_000, json_depth=codec.MAX_DEPTH + 4)
+
+router = APIRouter(prefix="/api")
+
+
+@router.post("/predictions")
+async def predictions(request: Request) -> Response:
+    """Take what models said: an object, or a list of them, with the fields of `stagelight.sink.Prediction`."""
+    return await _take(request, "prediction")
+
+
+@router.post("/feedback")
+async def feedback(request: Request) -> Response:
+    """Take what users said or did: an object, or a list of them, with the fields of `stagelight.sink.Feedback`."""
+    return await _take(request, "feedback")
+
+
+@router.post("/truth")
+async def truth(request: Request) -> Response:
+    """Take what really happened: an object, or a list of them, with the fields of `stagelight.sink.Truth`."""
+    return await _take(request, "truth")
+
+
+async def _take(request: Request, kind: codec.Kind) -> Response:
+    """Answer with a receipt for each row, in order: 200, or 422 where not one of them was taken."""
+    try:
+        require_json(request)
+        async with Body(request, request.app.state.held, limit=LIMITS.inflated_bytes) as body:
+            receipts = await request.app.state.writer.run(
+                _commit, request.app.state.store, kind, body.data, tenant_of(request)
+            )
+    except UnsupportedMediaError as error:
+        await drain(request)
+        return JSONResponse({"message": str(error)}, error.status)
+    except WireError as error:
+        return JSONResponse({"message": str(error)}, error.status)
+    except RowError as error:
+        return JSONResponse({"message": str(error)}, 422)
+    if any(receipt.accepted for receipt in receipts):
+        request.app.state.hub.tell("rows", tenant_of(request))
+    answer: dict[str, Any] = {"receipts": plain(receipts)}
+    if receipts and not any(receipt.accepted for receipt in receipts):
+        return JSONResponse({"message": receipts[0].reason, **answer}, 422)
+    return JSONResponse(answer)
+
+
+def _commit(store: Store, kind: codec.Kind, body: bytes, tenant: str | None) -> list[Receipt]:
+    """Check and write on the writer's thread; a row that cannot be taken does not stop its neighbours."""
+    data = jsontext.loads(body, LIMITS)
+    items = data if isinstance(data, list) else [data]
+    if len(items) > MAX_ROWS:
+        raise RowError(f"{len(items)} rows: send {MAX_ROWS} at most.")
+    rows = [_row(kind, item, tenant) for item in items]
+    stored = iter(store.rows.write([row for row in rows if not isinstance(row, Receipt)]))
+    return [row if isinstance(row, Receipt) else next(stored) for row in rows]
+
+
+def _row(kind: codec.Kind, item: object, tenant: str | None) -> Row | Receipt:
+    """One row, or the receipt that says why it is none; a token's tenant overrides the row's own."""
+    try:
+        if tenant is not None and isinstance(item, dict):
+            item = {**item, "tenant": tenant}
+        return codec.from_json(kind, item, now=_clock.wall_ns() / 1e9, new_id=_clock.new_id())
+    except RowError as error:
+        found = item.get(codec.IDS[kind]) if isinstance(item, dict) else None
+        return Receipt("refused", found if isinstance(found, str) else "", str(error))
