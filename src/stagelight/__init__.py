@@ -15,7 +15,8 @@ from stagelight._version import __version__
 if TYPE_CHECKING:
     from stagelight.feedback import alog_feedback, log_feedback
     from stagelight.setup import configure
-    from stagelight.stages import context, continue_trace, end_trace, inject, start_trace, trace, trace_stage
+    from stagelight.stages import continue_trace, end_trace, inject, start_trace, trace, trace_stage
+    from stagelight.stages.context import context
     from stagelight.telemetry import CounterFactory, GaugeFactory, HistogramFactory
     from stagelight.truth import alog_prediction, alog_truth, log_prediction, log_truth
 
@@ -43,15 +44,9 @@ __all__ = [
 _ROOMS = {
     "stagelight.feedback": ("alog_feedback", "log_feedback"),
     "stagelight.setup": ("configure",),
-    "stagelight.stages": (
-        "context",
-        "continue_trace",
-        "end_trace",
-        "inject",
-        "start_trace",
-        "trace",
-        "trace_stage",
-    ),
+    "stagelight.stages": ("continue_trace", "end_trace", "inject", "start_trace", "trace", "trace_stage"),
+    # From its own module: mypy takes the `context` of `stagelight.stages` for the submodule of that name.
+    "stagelight.stages.context": ("context",),
     "stagelight.telemetry": ("CounterFactory", "GaugeFactory", "HistogramFactory"),
     "stagelight.truth": ("alog_prediction", "alog_truth", "log_prediction", "log_truth"),
 }

@@ -1,0 +1,105 @@
+"""What all tests share: a clean environment, the programs some of them need, and the time each folder may take."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).parent.parent
+
+PACKAGES = {
+    "prometheus": "prometheus",
+    "promtool": "prometheus",
+    "prometheus-alertmanager": "prometheus-alertmanager",
+    "amtool": "prometheus-alertmanager",
+    "redis-server": "redis-server",
+    "postgres": "postgresql",
+    "chromium": "chromium",
+}  #: Program -> the Debian package that brings it; `.ci/run` installs the same ones.
+
+BUDGETS = {"faults": 240, "stack": 180, "differential": 120, "browser": 90, "statistics": 90}
+REST_BUDGET = 180  #: Seconds, for all other folders together.
+
+
+def installed(name: str) -> str | None:
+    """Where the program `name` is; Debian keeps PostgreSQL's server off the path."""
+    found = shutil.which(name)
+    if found is None and name in {"postgres", "initdb", "pg_ctl"}:
+        found = next((str(path) for path in sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))), None)
+    return found
+
+
+@pytest.fixture(scope="session")
+def program() -> Callable[[str], str]:
+    """Find a program that a test runs: `program("promtool")` is its path.
+
+    Where it is missing the test is skipped with the line that installs it; with CI=true it fails, because there a
+    skipped test would pass for a proven one.
+    """
+
+    def find(name: str) -> str:
+        found = installed(name)
+        if found is not None:
+            return found
+        advice = f"{name} is not installed: apt-get install {PACKAGES.get(name, name)}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(advice)
+        pytest.skip(advice)
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository."""
+    return ROOT
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Neither the developer's telemetry settings nor their state folder take part in a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [*os.environ]:
+            if name.startswith(("OTEL_", "STAGELIGHT_", "PROMETHEUS_", "TRACE_")):
+                patch.delenv(name)
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+def folder_of(nodeid: str) -> str:
+    """The folder of tests/ that has a budget of its own, else `rest`.
+
+    >>> folder_of("tests/faults/test_exit.py::test_sigterm"), folder_of("tests/store/test_rows.py::test_twice")
+    ('faults', 'rest')
+    """
+    parts = nodeid.split("::", maxsplit=1)[0].split("/")
+    return parts[1] if len(parts) > 1 and parts[1] in BUDGETS else "rest"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what each folder took against its budget, added up over the processes that ran side by side."""
+    seconds: Counter[str] = Counter()
+    for report in (report for reports in terminalreporter.stats.values() for report in reports):
+        if isinstance(report, pytest.TestReport):
+            seconds[folder_of(report.nodeid)] += report.duration
+    if not seconds:
+        return
+    terminalreporter.section("seconds of tests by folder, against their budget")
+    for folder in (*BUDGETS, "rest"):
+        if folder in seconds:
+            budget = BUDGETS.get(folder, REST_BUDGET)
+            over = "   OVER" if seconds[folder] > budget else ""
+            terminalreporter.write_line(f"{folder:>12} {seconds[folder]:7.1f} of {budget}{over}")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--update-golden` writes texts that the code prints, instead of comparing them."""
+    parser.addoption("--update-golden", action="store_true", help="write golden texts instead of comparing them")

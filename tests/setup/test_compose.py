@@ -1,0 +1,247 @@
+"""`configure()` in real programs: one call, one line on mistakes, an end in order, and nothing that the program notices."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from programs import python
+from servers import answering, black_hole, free_port, refusing
+from stagelight import config, journal, setup
+from stagelight.errors import ConfigurationError
+from stagelight.telemetry.current import current
+
+QUIET = {"traces_exporter": "none", "metrics_exporter": "none"}
+
+
+@pytest.fixture(autouse=True)
+def _ended():
+    """Whatever a test configures is ended with it."""
+    yield
+    setup.shutdown()
+
+
+def test_configuring_twice_is_configuring_once():
+    """The same settings give the same telemetry; others end the first and take its place."""
+    first = setup.configure(**QUIET)
+
+    assert setup.configure(**QUIET) is first
+    assert current() is first
+    second = setup.configure(tenant="acme", **QUIET)
+    assert second is not first
+    assert current() is second
+    assert setup.flush()
+    assert setup.shutdown()
+    assert current() is None
+    assert setup.flush()
+    assert setup.shutdown()
+    assert setup.configure(**QUIET) is not first
+
+
+def test_settings_may_be_read_beforehand():
+    """`configure(settings)` takes what `config.load` returned, but not together with arguments."""
+    settings = config.load(**QUIET)
+
+    assert setup.configure(settings).settings is settings
+    with pytest.raises(ConfigurationError, match=r"settings or arguments, not both; found settings and \['tenant'\]"):
+        setup.configure(settings, tenant="acme")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"traces_exporter": "otpl"}, "Did you mean 'otlp'"),
+        ({"endpoint": "localhost:4318"}, "Did you mean 'http://localhost:4318'"),
+        ({"protocol": "grcp"}, "Did you mean 'grpc'"),
+        ({"tenannt": "x"}, "Did you mean 'tenant'"),
+    ],
+)
+def test_a_mistake_is_told_at_the_callers_line_and_changes_nothing(arguments, message):
+    """A setting that cannot be used raises one clear error, and nothing is installed."""
+    with pytest.raises(ConfigurationError, match=message):
+        setup.configure(**arguments)
+    assert current() is None
+
+
+def test_a_second_configuration_that_fails_leaves_nothing_half_done():
+    """After a mistake in a second call, the next right one works."""
+    setup.configure(**QUIET)
+    with pytest.raises(ConfigurationError):
+        setup.configure(protocol="grcp", **{**QUIET, "traces_exporter": "otlp"})
+    assert setup.configure(**QUIET).flush()
+
+
+def test_finished_traces_reach_store_and_trace_file(tmp_path):
+    """With a store and a trace file set, a finished trace is in both, whole."""
+    file, store = tmp_path / "traces.jsonl", tmp_path / "s.db"
+    telemetry = setup.configure(trace_log_file=file, store=str(store), **QUIET)
+    with telemetry.tracer.start_as_current_span("root"):
+        telemetry.tracer.start_span("child").end()
+    with telemetry.tracer.start_as_current_span("other"):
+        pass
+    assert setup.shutdown()
+
+    assert [sorted(span.name for span in trace) for trace in journal.read(file)] == [["child", "root"], ["other"]]
+    from stagelight.store import open_store
+
+    with open_store(str(store)) as opened:
+        (trace_id,) = {row.trace_id for row in opened.traces.search(_query()).rows if row.name == "root"}
+        assert {span.name for span in opened.traces.get(trace_id).spans} == {"child", "root"}
+
+
+def _query():
+    from stagelight.store import TraceQuery
+
+    return TraceQuery()
+
+
+def test_rows_reach_the_store(tmp_path):
+    """With a store set, feedback is stored; without one it is refused with the reason."""
+    from stagelight.feedback import log_feedback
+
+    setup.configure(store=str(tmp_path / "s.db"), **QUIET)
+    assert log_feedback("0" * 31 + "1", rating=5).status == "stored"
+    setup.shutdown()
+    receipt = log_feedback("0" * 31 + "1", rating=5)
+    assert (receipt.status, "STAGELIGHT_STORE" in receipt.reason) == ("refused", True)
+
+
+def test_a_missing_extra_is_named(monkeypatch):
+    """Without SQLAlchemy a store is an error that names what to install."""
+    for name in [*sys.modules]:
+        if name.startswith("stagelight.store"):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+
+    with pytest.raises(ConfigurationError, match=r"pip install 'stagelight\[store\]'"):
+        setup.configure(store="x.db", **QUIET)
+
+
+PROGRAM = """
+import json, logging, time
+import stagelight
+
+class Mine(Exception):
+    pass
+
+mistake = Mine("mine")
+
+@stagelight.trace_stage
+def work(n):
+    if n == 3:
+        raise mistake
+    return n * 2
+
+stagelight.configure()
+began = time.monotonic()
+results, same = [], False
+for n in range(5):
+    try:
+        results.append(work(n))
+    except Mine as error:
+        same = error is mistake
+print(json.dumps({"results": results, "same": same, "seconds": time.monotonic() - began}), flush=True)
+"""
+
+
+@pytest.mark.parametrize("kind", ["nothing configured", "disabled", "refused", "black hole", "slow", "working"])
+def test_a_program_never_notices(kind, tmp_path):
+    """Nothing configured, disabled, or an exporter that is dead: results, exceptions and time are the program's own.
+
+    The end of the process is bounded by five seconds, and comes much sooner where nobody listens.
+    """
+    with answering(slow=True) as slow, answering() as working, black_hole() as silent:
+        url = {"refused": refusing(), "black hole": silent, "slow": slow.url, "working": working.url}.get(kind, "")
+        program = PROGRAM.replace("stagelight.configure()", "") if kind == "nothing configured" else PROGRAM
+        variables = {"OTEL_SDK_DISABLED": "true"} if kind == "disabled" else {"OTEL_EXPORTER_OTLP_ENDPOINT": url}
+        run = python(program, folder=tmp_path, **variables)
+        slow.release.set()
+        names = [span.name for span in working.spans]
+
+    assert run.json["results"] == [0, 2, 4, 8]
+    assert run.json["same"]
+    assert run.json["seconds"] < 1
+    bound = {"black hole": 5.5, "slow": 5.5, "refused": 2.0}.get(kind, 1.0)
+    assert run.seconds < bound + 2.0  # an interpreter's start, on a machine that others use too
+    assert ("not delivered" in run.err) == (kind in {"refused"})
+    assert len(names) == (5 if kind == "working" else 0)
+
+
+def test_a_program_that_just_ends_loses_nothing(tmp_path):
+    """A script which says `configure()` and never flushes delivers spans, metrics and logs at its end, by one atexit."""
+    with answering() as server:
+        run = python(
+            """
+import atexit, json, logging
+registered, register = [], atexit.register
+atexit.register = lambda call, *args, **kwargs: registered.append(call.__module__) or register(call, *args, **kwargs)
+import stagelight
+stagelight.configure(logs_exporter="otlp")
+stagelight.configure(logs_exporter="otlp", tenant="acme")
+with stagelight.trace_stage("work"):
+    logging.getLogger("shop").warning("sold")
+print(json.dumps([module for module in registered if module.startswith(("stagelight", "opentelemetry"))]))
+""",
+            folder=tmp_path,
+            OTEL_EXPORTER_OTLP_ENDPOINT=server.url,
+        )
+
+        assert run.json == ["stagelight.setup.compose"]
+        assert [span.name for span in server.spans] == ["work"]
+        assert {"stagelight_stage_calls_total", "stagelight_spans_total"} <= {point.name for point in server.metrics}
+        (line,) = (record for record in server.logs if record.body == "sold")
+        assert line.trace_id == server.spans[0].trace_id
+
+
+def test_libraries_that_know_opentelemetry_alone_are_exported_too(tmp_path):
+    """`configure()` sets the global providers, and after a second one their spans still arrive."""
+    with answering() as server:
+        run = python(
+            """
+import json
+from opentelemetry import metrics, trace
+import stagelight
+stagelight.configure()
+trace.get_tracer("library").start_span("first").end()
+metrics.get_meter("library").create_counter("library_total", description="x").add(1)
+stagelight.configure(tenant="acme")
+trace.get_tracer("library").start_span("second").end()
+print(json.dumps(True))
+""",
+            folder=tmp_path,
+            OTEL_EXPORTER_OTLP_ENDPOINT=server.url,
+        )
+
+        assert run.json
+        assert [span.name for span in server.spans] == ["first", "second"]
+        assert "library_total" in {point.name for point in server.metrics}
+
+
+def test_the_metrics_page_is_served(tmp_path):
+    """PROMETHEUS_PORT serves the stage metrics of a running program."""
+    run = python(
+        """
+import json, os, urllib.request
+import stagelight
+telemetry = stagelight.configure(traces_exporter="none", metrics_exporter="none")
+with stagelight.trace_stage("work"):
+    pass
+page = urllib.request.urlopen(f"http://127.0.0.1:{telemetry.port}/metrics").read().decode()
+print(json.dumps([line for line in page.splitlines() if line.startswith("stagelight_stage_calls_total{")]))
+""",
+        folder=tmp_path,
+        PROMETHEUS_PORT=str(free_port()),
+    )
+
+    assert any('outcome="ok"' in line and 'stage="work"' in line and line.endswith(" 1.0") for line in run.json)
+    assert any('outcome="error"' in line and line.endswith(" 0.0") for line in run.json)
+
+
+def test_rows_and_traces_go_nowhere_while_disabled(tmp_path):
+    """OTEL_SDK_DISABLED turns off the local store too: nothing is opened."""
+    store = tmp_path / "s.db"
+    setup.configure(disabled=True, store=str(store), trace_log_file=str(tmp_path / "t.jsonl"))
+
+    assert not store.exists()
+    assert setup.flush()
