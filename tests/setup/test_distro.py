@@ -44,7 +44,7 @@ def test_a_program_that_never_heard_of_us_is_traced(tmp_path):
 
 
 def test_the_configurator_may_be_chosen_alone(tmp_path):
-    """OTEL_PYTHON_CONFIGURATOR=stagelight is enough."""
+    """OTEL_PYTHON_CONFIGURATOR=stagelight is enough to have a program traced."""
     with answering() as server:
         run = instrumented(tmp_path, OTEL_PYTHON_CONFIGURATOR="stagelight", OTEL_EXPORTER_OTLP_ENDPOINT=server.url)
 

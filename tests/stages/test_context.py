@@ -14,9 +14,9 @@ CALLS = "stagelight_stage_calls_total"
 
 def test_values_are_on_every_span_and_metric_below(telemetry):
     """Tenant, workspace and model version label spans and metrics; a request id is never a label."""
-    with context(tenant="acme", workspace="prod", model_version="v2", request_id="r-1", session="s-1"):
-        with trace_stage("outer"), trace_stage("inner"):
-            pass
+    acme = context(tenant="acme", workspace="prod", model_version="v2", request_id="r-1", session="s-1")
+    with acme, trace_stage("outer"), trace_stage("inner"):
+        pass
     with trace_stage("after"):
         pass
 

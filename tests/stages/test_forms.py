@@ -166,6 +166,7 @@ def test_the_hosts_exception_passes_through_as_the_same_object(telemetry, form):
     event = span.events[0]
     assert event.attributes["exception.message"] == "no such model"
     assert "raise error" in event.attributes["exception.stacktrace"]
+    assert "stagelight/stages" not in event.attributes["exception.stacktrace"]
     assert telemetry.value(CALLS, stage="work", outcome="error", error_type=f"{__name__}.RefusedError") == 1
 
 

@@ -49,8 +49,7 @@ def test_an_argument_beats_every_variable(monkeypatch):
 @pytest.mark.parametrize(
     ("endpoint", "message"),
     [
-        ("localhost:4318", r"OTEL_EXPORTER_OTLP_ENDPOINT: found 'localhost:4318', expected a URL such as http://localhost:4318. "
-         "Did you mean 'http://localhost:4318'"),
+        ("localhost:4318", r"OTEL_EXPORTER_OTLP_ENDPOINT: found 'localhost:4318', expected .* Did you mean 'http://localhost:4318'"),
         ("ftp://c", "found 'ftp://c', expected a URL"),
         ("http://", "expected a URL"),
         ("http://c:port", "found 'http://c:port', expected a URL"),

@@ -53,7 +53,7 @@ def test_an_exporter_that_cannot_be_imported_says_so(monkeypatch):
     """A missing package is named, not a traceback from deep inside."""
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.grpc.trace_exporter", None)
 
-    with pytest.raises(ConfigurationError, match="the protocol 'grpc' cannot be loaded: .* Is its package installed"):
+    with pytest.raises(ConfigurationError, match=r"the protocol 'grpc' cannot be loaded: .* Is its package installed"):
         kinds("traces", "otlp", protocol="grpc")
 
 

@@ -279,5 +279,9 @@ def test_what_became_of_spans_is_a_metric():
     with in_memory() as memory:
         fates = {point.attributes["fate"]: point.value for point in memory.points(SPANS.name)}
         assert fates == {"delivered": 0, "dropped": 0, "failed": 0}
+        counter(SPANS).labels(fate="failed").inc()
+        counter(SPANS).declare(fate="dropped")
+        assert len(memory.points(SPANS.name)) == 3
+        assert memory.value(SPANS.name, fate="failed") == 0
         memory.telemetry.tracer.start_span("work").end()
         assert memory.value(SPANS.name, fate="delivered") == 1

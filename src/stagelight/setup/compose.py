@@ -48,7 +48,7 @@ def configure(settings: Settings | None = None, **arguments: Any) -> Telemetry:
         )
     wanted = config.load(**arguments) if settings is None else settings
     with _lock:
-        if _whole is not None and _whole.settings == wanted and not _whole.ended:
+        if _whole is not None and _whole.settings == wanted and not _whole.telemetry.ended:
             return _whole.telemetry
         # What is waiting goes out first: the old way out may be the only one that leads there.
         _end(EXIT_S)
@@ -78,7 +78,6 @@ class Whole:
     def __init__(self, settings: Settings) -> None:
         """Build it; nothing global changes before `install`."""
         self.settings = settings
-        self.ended = False
         self._correlated: Correlated | None = None
         self._local = _local(settings)
         try:
@@ -102,7 +101,6 @@ class Whole:
 
     def end(self, timeout_s: float) -> bool:
         """Deliver, within `timeout_s` seconds, and leave the process as it was; say whether all arrived."""
-        self.ended = True
         good = self.telemetry.shutdown(timeout_s)
         if current.current() is self.telemetry:
             current.install(None)

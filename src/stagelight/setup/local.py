@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import groupby
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from stagelight import _guard, sink
@@ -61,9 +59,11 @@ class Local:
 
 def append(file: TraceFile, records: list[SpanRecord]) -> None:
     """Append `records` to the trace file, a line for each trace."""
-    by_trace = attrgetter("trace_id")
-    for _, spans in groupby(sorted(records, key=by_trace), key=by_trace):
-        file.append(list(spans))
+    traces: dict[str, list[SpanRecord]] = {}
+    for span in records:
+        traces.setdefault(span.trace_id, []).append(span)
+    for spans in traces.values():
+        file.append(spans)
 
 
 def _file(settings: Settings) -> TraceFile:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from opentelemetry.trace import Status, StatusCode
@@ -15,6 +16,7 @@ from stagelight.stages import names, redact
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
+OURS = str(Path(__file__).parent)
 Name = Literal["ok", "error", "cancelled", "abandoned"]
 
 
@@ -82,6 +84,10 @@ def write(span: Span, outcome: Outcome) -> None:
 
 
 def _stack(error: BaseException) -> str:
+    """The traceback as Python prints it, without our own frames: the reader looks for theirs."""
     with guard("stages"):
-        return "".join(traceback.format_exception(error))
+        printed = traceback.TracebackException.from_exception(error)
+        theirs = [frame for frame in printed.stack if not frame.filename.startswith(OURS)]
+        printed.stack = traceback.StackSummary.from_list(theirs)
+        return "".join(printed.format())
     return ""

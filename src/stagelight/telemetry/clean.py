@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from stagelight._guard import guard
 
@@ -66,5 +66,5 @@ def _sequence(values: list[object], limit: int) -> AttributeValue:
         if all(type(item) is kind for item in values):
             cleaned = [attribute(item, limit=limit) for item in values]
             if all(type(item) is kind for item in cleaned):
-                return cleaned  # type: ignore[return-value]  # proven one line above: every item is of one kind
+                return cast("AttributeValue", cleaned)  # every item is of one kind, as the line above has seen
     return [text(item, limit=limit) for item in values]

@@ -40,7 +40,11 @@ class Delivery(Protocol):
         ...
 
     def cut(self) -> None:
-        """Give up on what is on its way; makes a `flush` or `stop` that hangs in retries come back."""
+        """Stop retrying; makes a `flush` or `stop` that hangs in retries come back."""
+        ...
+
+    def abandon(self) -> None:
+        """Count what is still on its way as lost, and say so: the time is over."""
         ...
 
     def hopeless(self) -> bool:
@@ -90,28 +94,43 @@ class Watch:
             self._complaint.lost(number, self._messages)
         return self.good
 
+    def abandon(self, number: int) -> None:
+        """Count `number` as lost because the time is over."""
+        self.losses += 1
+        self._complaint.lost(number, [*self._messages, "timed out"])
+
     def refused(self) -> bool:
         """Whether the export that runs, or ran last, met a closed port."""
         return any("refused" in message for message in list(self._messages))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How long, and how many, spans wait for their delivery."""
+
+    delay_ms: int  #: Milliseconds a span waits at most.
+    queue_max: int  #: Spans that wait at once; more are dropped.
+    batch_max: int  #: Spans in one export.
+
+
 class SpanDelivery(SpanProcessor):
     """Delivers sampled spans in batches through one exporter."""
 
-    def __init__(self, exporter: SpanExporter, *, where: str, delay_ms: int, queue_max: int, batch_max: int) -> None:
-        """Send to `where` through `exporter`, at the latest `delay_ms` after a span's end; keep at most `queue_max` waiting."""
+    def __init__(self, exporter: SpanExporter, *, where: str, bounds: Bounds) -> None:
+        """Send to `where` through `exporter`, within `bounds`."""
         self.ledger = Ledger()
         self._watch = Watch("spans", where)
         self._exporter = exporter
-        self._queue_max = queue_max
+        self._bounds = bounds
         self._queued = 0
         self._ended = False
+        self._abandoned = False
         listen_to(exporter)
         self._batch = BatchSpanProcessor(
             _Counted(exporter, self),
-            queue_max,
-            schedule_delay_millis=delay_ms,
-            max_export_batch_size=min(batch_max, queue_max),
+            bounds.queue_max,
+            schedule_delay_millis=bounds.delay_ms,
+            max_export_batch_size=min(bounds.batch_max, bounds.queue_max),
         )
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
@@ -123,7 +142,7 @@ class SpanDelivery(SpanProcessor):
             return
         with self.ledger.lock:
             self.ledger.accepted += 1
-            if self._ended or self._queued >= self._queue_max:
+            if self._ended or self._queued >= self._bounds.queue_max:
                 self.ledger.dropped += 1
                 self._watch.losses += 1
                 return
@@ -136,7 +155,9 @@ class SpanDelivery(SpanProcessor):
             self._queued -= len(spans)
         good = self._watch.export(lambda: self._exporter.export(spans), SpanExportResult.SUCCESS, len(spans))
         with self.ledger.lock:
-            if good:
+            if self._abandoned:
+                pass  # counted already
+            elif good:
                 self.ledger.delivered += len(spans)
             else:
                 self.ledger.failed += len(spans)
@@ -160,6 +181,14 @@ class SpanDelivery(SpanProcessor):
     def cut(self) -> None:
         """See `Delivery`."""
         self._exporter.shutdown()
+
+    def abandon(self) -> None:
+        """See `Delivery`."""
+        with self.ledger.lock:
+            self._abandoned = True
+            lost = self.ledger.waiting
+            self.ledger.failed += lost
+        self._watch.abandon(lost)
 
     def hopeless(self) -> bool:
         """See `Delivery`."""
@@ -213,6 +242,9 @@ class ProviderDelivery:
 
     def cut(self) -> None:
         """Nothing of ours is on its way."""
+
+    def abandon(self) -> None:
+        """We cannot know."""
 
     def hopeless(self) -> bool:
         """We cannot know."""

@@ -1,4 +1,4 @@
-"""Where OTLP goes and how it is spoken, for each signal; what cannot work is told in one line."""
+"""Where OTLP goes and how it is spoken, for each signal, and where /metrics is served; what cannot work is told in one line."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ Protocol = Literal["http/protobuf", "grpc"]
 PROTOCOLS = ("http/protobuf", "grpc")
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 DEFAULTS = {"http/protobuf": "http://localhost:4318", "grpc": "http://localhost:4317"}
+PAGE_PORT = 9464  #: Where OpenTelemetry serves /metrics unless told.
 GRPC_SCHEMES = ("http", "https", "unix", "dns", "ipv4", "ipv6", "xds")
 
 
@@ -48,6 +49,19 @@ def target(settings: Settings, signal: Signal) -> Target:
     url = _http(name, endpoint)
     whole = name != ENDPOINT or url.endswith(f"/v1/{signal}")
     return Target(protocol, url if whole else f"{url.removesuffix('/')}/v1/{signal}")
+
+
+def page_address(settings: Settings) -> tuple[str, int] | None:
+    """Return where /metrics is wanted, or None: PROMETHEUS_PORT, or the exporter `prometheus` at OpenTelemetry's own port."""
+    host = settings.prometheus_host
+    if settings.prometheus_port:
+        return host, settings.prometheus_port
+    if "prometheus" not in settings.metrics_exporter:
+        return None
+    port = variable("OTEL_EXPORTER_PROMETHEUS_PORT", str(PAGE_PORT))
+    if not port.isdigit():
+        raise ConfigurationError(f"OTEL_EXPORTER_PROMETHEUS_PORT: found {port!r}, expected a port such as {PAGE_PORT}")
+    return variable("OTEL_EXPORTER_PROMETHEUS_HOST", host), int(port)
 
 
 def _chosen(given: str, general: str, signal: Signal, default: str) -> tuple[str, str]:

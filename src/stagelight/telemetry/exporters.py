@@ -38,15 +38,16 @@ _VARIABLES = {"traces": "OTEL_TRACES_EXPORTER", "metrics": "OTEL_METRICS_EXPORTE
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """An exporter that was chosen and not yet made."""
+    """An exporter that was chosen and perhaps not yet made."""
 
     kind: type[Any]
     where: str  #: For people: an address, or the exporter's name.
     arguments: dict[str, Any] = field(default_factory=dict)
+    ready: Any = None  #: The exporter itself, where it was handed to us ready-made.
 
     def make(self) -> Any:
         """Make the exporter."""
-        return self.kind(**self.arguments)
+        return self.kind(**self.arguments) if self.ready is None else self.ready
 
 
 def chosen(settings: Settings, signal: Signal, names: Iterable[str], *, others: tuple[str, ...] = ()) -> list[Chosen]:

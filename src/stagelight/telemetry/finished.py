@@ -107,6 +107,10 @@ class FinishedTraces(SpanProcessor):
     def cut(self) -> None:
         """A sink that hangs cannot be helped."""
 
+    def abandon(self) -> None:
+        """Count what the sinks have not taken as lost."""
+        self.losses += 1
+
     def hopeless(self) -> bool:
         """A sink may always come back."""
         return False

@@ -95,6 +95,10 @@ class LogDelivery:
         with listening():
             self._exporter.shutdown()  # type: ignore[no-untyped-call]  # the SDK's has no types
 
+    def abandon(self) -> None:
+        """See `Delivery`."""
+        self._watch.abandon(self._queued)
+
     def hopeless(self) -> bool:
         """See `Delivery`."""
         return self._watch.refused()

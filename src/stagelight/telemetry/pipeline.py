@@ -87,6 +87,11 @@ class Telemetry:
         self._ended: bool | None = None
 
     @property
+    def ended(self) -> bool:
+        """Whether `shutdown` has been called."""
+        return self._ended is not None
+
+    @property
     def span_processors(self) -> list[Any]:
         """Those of our deliveries which take spans from an SDK provider."""
         return [delivery for delivery in self._deliveries.values() if hasattr(delivery, "on_end")]
@@ -146,6 +151,7 @@ class Telemetry:
             if late and not cut:
                 cut = True
                 _guard.attempt("telemetry", delivery.cut)
+        _guard.attempt("telemetry", delivery.abandon)
         return False
 
 

@@ -1,12 +1,10 @@
-"""Makes the SDK's providers out of the settings, or adopts those that the application has set."""
+"""Makes the SDK's providers out of a plan, or adopts those that the application has set."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 
 from opentelemetry import metrics, trace
-from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader
 from opentelemetry.sdk.trace import TracerProvider
@@ -15,12 +13,11 @@ from opentelemetry.trace import ProxyTracerProvider
 
 from stagelight import _clock
 from stagelight._version import __version__
-from stagelight.config import variable
-from stagelight.config.parse import text
-from stagelight.telemetry import exporters, instruments, sampling, scrape
+from stagelight.telemetry import instruments, sampling
 from stagelight.telemetry.delivery import ProviderDelivery, SpanDelivery
 from stagelight.telemetry.finished import FinishedTraces
 from stagelight.telemetry.pipeline import Owned, Parts
+from stagelight.telemetry.plan import Plan, is_ours, ours, unset
 from stagelight.telemetry.pushed import MetricDelivery
 from stagelight.telemetry.resource import resource
 from stagelight.telemetry.selfwatch import observe
@@ -36,11 +33,6 @@ if TYPE_CHECKING:
     from stagelight.telemetry.delivery import Delivery
     from stagelight.telemetry.pipeline import Sink, Telemetry
 
-GIVEN_QUEUE = 65_536  #: Spans that may wait for an exporter which a program or a test hands us ready-made.
-
-#: Providers that we made: what we set as global ourselves is not the application's to be adopted.
-_ours: WeakSet[Any] = WeakSet()
-
 
 def made(
     settings: Settings,
@@ -51,25 +43,27 @@ def made(
     ids: Ids | None,
 ) -> Parts:
     """Make or adopt what `pipeline.build` puts together; see there."""
+    plan = Plan.of(settings, span_exporter, metric_readers)
     who = resource(settings)
     deliveries: dict[str, Delivery] = {}
-    finished = FinishedTraces(sinks) if sinks else None
-    traces = _traces(settings, who, span_exporter, ids, deliveries)
-    if finished is not None:
-        deliveries["sinks"] = finished
+    traces = plan.adopted_traces or _traces(plan, who, ids, deliveries)
+    meters = plan.adopted_meters or _meters(plan, who, deliveries)
+    for name, provider in (("spans", plan.adopted_traces), ("metrics", plan.adopted_meters)):
+        if hasattr(provider, "force_flush"):
+            deliveries[name] = ProviderDelivery(provider)
+    if sinks:
+        finished = deliveries["sinks"] = FinishedTraces(sinks)
         if isinstance(traces, TracerProvider):
             traces.add_span_processor(finished)
-    page = _page(settings) if metric_readers is None and not _foreign(_global_meters()) else None
-    meters = _meters(settings, who, metric_readers, page, deliveries)
     meter = meters.get_meter(SCOPE, __version__)
     observe(meter, [d.ledger for d in deliveries.values() if isinstance(d, SpanDelivery)])
     instruments.bind_all(meter)
     parts = Parts(_tracer(traces), meter, traces, meters, deliveries=deliveries)
-    parts.owned = Owned(traces=traces in _ours, metrics=meters in _ours, logs=False)
-    if page is not None:
-        parts.closing.append(page.close)
-        parts.port = page.port
-    _logs(settings, who, parts)
+    parts.owned = Owned(traces=is_ours(traces), metrics=is_ours(meters), logs=bool(plan.logs))
+    if plan.page is not None:
+        parts.closing.append(plan.page.close)
+        parts.port = plan.page.serve()
+    _logs(plan, who, parts)
     return parts
 
 
@@ -82,10 +76,10 @@ def set_global(telemetry: Telemetry) -> None:
     found = trace.get_tracer_provider()
     if telemetry.owned.traces and isinstance(found, ProxyTracerProvider):
         trace.set_tracer_provider(telemetry.tracer_provider)
-    elif isinstance(found, TracerProvider) and found in _ours and found is not telemetry.tracer_provider:
+    elif isinstance(found, TracerProvider) and is_ours(found) and found is not telemetry.tracer_provider:
         for processor in telemetry.span_processors:
             found.add_span_processor(processor)
-    if telemetry.owned.metrics and _unset(_global_meters()):
+    if telemetry.owned.metrics and unset(metrics.get_meter_provider()):
         metrics.set_meter_provider(telemetry.meter_provider)
 
 
@@ -105,115 +99,50 @@ class _Ids(IdGenerator):
         return self._ids is None
 
 
-def _traces(
-    settings: Settings, who: Resource, span_exporter: Any, ids: Ids | None, deliveries: dict[str, Delivery]
-) -> trace.TracerProvider:
-    found = trace.get_tracer_provider()
-    if span_exporter is None and not isinstance(found, ProxyTracerProvider) and found not in _ours:
-        if hasattr(found, "force_flush"):
-            deliveries["spans"] = ProviderDelivery(found)
-        return found
+def _traces(plan: Plan, who: Resource, ids: Ids | None, deliveries: dict[str, Delivery]) -> TracerProvider:
     provider = TracerProvider(
-        sampler=sampling.KeepingSampler(sampling.chosen()), resource=who, shutdown_on_exit=False, id_generator=_Ids(ids)
+        sampler=sampling.KeepingSampler(plan.sampler), resource=who, shutdown_on_exit=False, id_generator=_Ids(ids)
     )
-    for number, delivery in enumerate(_span_deliveries(settings, span_exporter)):
+    for number, one in enumerate(plan.spans):
+        delivery = SpanDelivery(one.make(), where=one.where, bounds=plan.span_bounds)
         provider.add_span_processor(delivery)
         deliveries[f"spans-{number}"] = delivery
-    _ours.add(provider)
+    ours.add(provider)
     return provider
 
 
-def _span_deliveries(settings: Settings, span_exporter: Any) -> list[SpanDelivery]:
-    bounds = {
-        "delay_ms": max(1, settings.spans_delay_ms),
-        "queue_max": _whole("OTEL_BSP_MAX_QUEUE_SIZE", 2_048),
-        "batch_max": _whole("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512),
-    }
-    if span_exporter is not None:
-        bounds["queue_max"] = GIVEN_QUEUE
-        return [SpanDelivery(span_exporter, where=type(span_exporter).__name__, **bounds)]
-    chosen = exporters.chosen(settings, "traces", settings.traces_exporter)
-    return [SpanDelivery(one.make(), where=one.where, **bounds) for one in chosen]
-
-
-def _meters(
-    settings: Settings,
-    who: Resource,
-    readers: Sequence[Any] | None,
-    page: scrape.Scrape | None,
-    deliveries: dict[str, Delivery],
-) -> metrics.MeterProvider:
-    found: metrics.MeterProvider = _global_meters()
-    if readers is None and _foreign(found):
-        if hasattr(found, "force_flush"):
-            deliveries["metrics"] = ProviderDelivery(found)
-        return found
-    used = list(readers or ()) if page is None else [page.reader]
-    if readers is None:
-        for number, one in enumerate(
-            exporters.chosen(settings, "metrics", settings.metrics_exporter, others=("prometheus",))
-        ):
-            if issubclass(one.kind, MetricReader):
-                used.append(one.make())
-                continue
-            pushed = MetricDelivery(
-                one.kind, one.arguments, where=one.where, interval_ms=max(1, settings.metrics_interval_ms)
-            )
-            deliveries[f"metrics-{number}"] = pushed
-            used.append(pushed.reader)
-    provider = MeterProvider(metric_readers=used, resource=who, shutdown_on_exit=False)
-    _ours.add(provider)
+def _meters(plan: Plan, who: Resource, deliveries: dict[str, Delivery]) -> MeterProvider:
+    readers = list(plan.readers)
+    if plan.page is not None:
+        readers.append(plan.page.reader)
+    for number, one in enumerate(plan.metrics):
+        if issubclass(one.kind, MetricReader):
+            readers.append(one.make())
+            continue
+        pushed = MetricDelivery(one.kind, one.arguments, where=one.where, interval_ms=plan.interval_ms)
+        deliveries[f"metrics-{number}"] = pushed
+        readers.append(pushed.reader)
+    provider = MeterProvider(metric_readers=readers, resource=who, shutdown_on_exit=False)
+    ours.add(provider)
     return provider
-
-
-def _page(settings: Settings) -> scrape.Scrape | None:
-    wanted = scrape.address(settings)
-    if wanted is None:
-        return None
-    page = scrape.Scrape()
-    page.serve(*wanted)
-    return page
 
 
 def _tracer(provider: trace.TracerProvider) -> trace.Tracer:
     tracer = provider.get_tracer(SCOPE, __version__)
     sampler = getattr(tracer, "sampler", None)
-    if provider not in _ours and sampler is not None:
+    if not is_ours(provider) and sampler is not None and not isinstance(sampler, sampling.KeepingSampler):
         # Only our own tracer of an application's provider records what is kept locally; its others stay as they are.
         tracer.sampler = sampling.KeepingSampler(sampler)  # type: ignore[attr-defined]  # the SDK's tracer has one
     return tracer
 
 
-def _logs(settings: Settings, who: Resource, parts: Parts) -> None:
-    chosen = exporters.chosen(settings, "logs", settings.logs_exporter)
-    if not chosen:
+def _logs(plan: Plan, who: Resource, parts: Parts) -> None:
+    if not plan.logs:
         return
     from stagelight.telemetry.logs import LogDelivery
 
-    for number, one in enumerate(chosen):
-        delivery = LogDelivery(
-            one.make(), resource=who, where=one.where, queue_max=_whole("OTEL_BLRP_MAX_QUEUE_SIZE", 2048)
-        )
+    for number, one in enumerate(plan.logs):
+        delivery = LogDelivery(one.make(), resource=who, where=one.where, queue_max=plan.log_queue_max)
         parts.deliveries[f"logs-{number}"] = delivery
         parts.logger_provider = parts.logger_provider or delivery.provider
         parts.log_handlers.append(delivery.handler)
-    parts.owned = Owned(parts.owned.traces, parts.owned.metrics, logs=True)
-
-
-def _global_meters() -> Any:
-    return metrics.get_meter_provider()
-
-
-def _unset(provider: Any) -> bool:
-    """Whether this is the API's stand-in before anyone set a provider; the API has no public name for it."""
-    return type(provider).__module__.startswith("opentelemetry.metrics.") and not isinstance(
-        provider, NoOpMeterProvider
-    )
-
-
-def _foreign(provider: Any) -> bool:
-    return not _unset(provider) and provider not in _ours
-
-
-def _whole(name: str, default: int) -> int:
-    return max(1, int(text(int, variable(name, str(default)), where=name)))

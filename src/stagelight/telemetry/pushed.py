@@ -52,6 +52,10 @@ class MetricDelivery:
         with listening():
             self._exporter.shutdown()
 
+    def abandon(self) -> None:
+        """See `Delivery`."""
+        self._watch.abandon(1)
+
     def hopeless(self) -> bool:
         """See `Delivery`."""
         return self._watch.refused()

@@ -41,7 +41,8 @@ def script_name() -> str:
     spec = getattr(main, "__spec__", None)
     if spec is not None:
         return clean.text(spec.name.removesuffix(".__main__"), limit=256)
-    return clean.text(Path(getattr(main, "__file__", None) or _started()).stem or NAMELESS, limit=256)
+    file = getattr(main, "__file__", None) or _started()
+    return NAMELESS if file == "<stdin>" else clean.text(Path(file).stem, limit=256)
 
 
 def _started() -> str:

@@ -12,8 +12,6 @@ from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from prometheus_client import CollectorRegistry, start_http_server
 
 from stagelight import _guard
-from stagelight.config import variable
-from stagelight.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,10 +19,6 @@ if TYPE_CHECKING:
 
     from prometheus_client.metrics_core import Metric
     from prometheus_client.samples import Sample
-
-    from stagelight.config import Settings
-
-DEFAULT_PORT = 9464
 
 _log = logging.getLogger("stagelight")
 
@@ -43,41 +37,26 @@ class SafeRegistry(CollectorRegistry):
             yield family
 
 
-def address(settings: Settings) -> tuple[str, int] | None:
-    """Return where /metrics is wanted, or None: PROMETHEUS_PORT, or the exporter `prometheus` at OpenTelemetry's own port."""
-    host = settings.prometheus_host
-    if settings.prometheus_port:
-        return host, settings.prometheus_port
-    if "prometheus" not in settings.metrics_exporter:
-        return None
-    port = variable("OTEL_EXPORTER_PROMETHEUS_PORT", str(DEFAULT_PORT))
-    if not port.isdigit():
-        raise ConfigurationError(
-            f"OTEL_EXPORTER_PROMETHEUS_PORT: found {port!r}, expected a port such as {DEFAULT_PORT}"
-        )
-    return variable("OTEL_EXPORTER_PROMETHEUS_HOST", host), int(port)
-
-
 class Scrape:
     """A reader and the small HTTP server that shows what it reads."""
 
-    def __init__(self) -> None:
-        """Make the reader; nothing is served before `serve`."""
+    def __init__(self, host: str, port: int) -> None:
+        """Make the reader for a page at `host` and `port`; nothing is served before `serve`."""
+        self._address = (host, port)
         self.registry = SafeRegistry(auto_describe=False)
         self.reader: Any = PrometheusMetricReader(registry=self.registry)
-        self.port = 0  #: Where it is served; 0 if nowhere.
         self._served: tuple[WSGIServer, threading.Thread] | None = None
 
-    def serve(self, host: str, port: int) -> bool:
-        """Serve /metrics; where the port cannot be had, say so in one line and return False."""
+    def serve(self) -> int:
+        """Serve /metrics and return the port; where it cannot be had, say so in one line and return 0."""
+        host, port = self._address
         try:
             self._served = start_http_server(port, addr=host, registry=self.registry)
         except OSError as error:
             reason = error.strerror or str(error)
             _log.warning("/metrics is not served at %s:%d: %s. Set PROMETHEUS_PORT to a free port.", host, port, reason)
-            return False
-        self.port = self._served[0].server_port
-        return True
+            return 0
+        return self._served[0].server_port
 
     def close(self) -> None:
         """Stop serving."""
