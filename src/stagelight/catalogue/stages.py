@@ -14,7 +14,7 @@ STAGE_DURATION = Metric(
     kind="histogram",
     unit="s",
     labels=(STAGE, MODEL_VERSION, TENANT, WORKSPACE),
-    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
+    buckets=(0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
     help="Time from the start of a stage to its end.",
 )
 STAGES_ACTIVE = Metric(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
 
     from stagelight.stages.outcome import Outcome
+    from stagelight.telemetry.instruments import BoundCounter, BoundGauge, BoundHistogram
 
 
 class Labels(NamedTuple):
@@ -40,21 +41,37 @@ def labels(stage: str, values: dict[str, str]) -> Labels:
 def started(found: Labels) -> None:
     """Count a stage as active; the first time, make its counters exist at 0, or a rate would miss their first jump."""
     _declare(found, current())
-    instruments.gauge(rows.STAGES_ACTIVE).labels(stage=found.stage).inc()
+    _active(found.stage).inc()
 
 
 def ended(found: Labels, outcome: Outcome, seconds: float, context: Context) -> None:
     """Count the call and its duration; `context` holds the span for the exemplar."""
-    instruments.gauge(rows.STAGES_ACTIVE).labels(stage=found.stage).dec()
-    instruments.counter(rows.STAGE_CALLS).labels(
-        outcome=outcome.name, error_type=outcome.error_type, **found._asdict()
-    ).inc()
-    instruments.histogram(rows.STAGE_DURATION).labels(**found._asdict()).observe(seconds, context=context)
+    _active(found.stage).dec()
+    _calls(found, outcome.name, outcome.error_type).inc()
+    _duration(found).observe(seconds, context=context)
 
 
 @lru_cache(maxsize=4096)
 def _declare(found: Labels, _telemetry: object) -> None:
     """Once for each label set and telemetry; the arguments are the cache's key."""
+    # Counting nothing, not `declare`: these labels come from callers, who must not use up what is kept for declared ones.
     for outcome in ("ok", "error"):
-        # Counting nothing, not `declare`: these labels come from callers, who must not use up what is kept for declared ones.
-        instruments.counter(rows.STAGE_CALLS).labels(outcome=outcome, error_type="", **found._asdict()).inc(0)
+        _calls(found, outcome, "").inc(0)
+
+
+# Handles are kept: looking labels up is the dearest part of counting. They follow the telemetry in use by themselves.
+
+
+@lru_cache(maxsize=1024)
+def _active(stage: str) -> BoundGauge:
+    return instruments.gauge(rows.STAGES_ACTIVE).labels(stage=stage)
+
+
+@lru_cache(maxsize=4096)
+def _calls(found: Labels, outcome: str, error_type: str) -> BoundCounter:
+    return instruments.counter(rows.STAGE_CALLS).labels(outcome=outcome, error_type=error_type, **found._asdict())
+
+
+@lru_cache(maxsize=4096)
+def _duration(found: Labels) -> BoundHistogram:
+    return instruments.histogram(rows.STAGE_DURATION).labels(**found._asdict())
