@@ -15,6 +15,8 @@ Measure: TypeAlias = "Callable[[int], list[float]]"  #: Do it so many times; ret
 Case: TypeAlias = "Callable[[], Measure]"  #: Set everything up, once for a process, and return the measure.
 
 NS_PER_SECOND = 1_000_000_000
+STRETCH_NS = 2_000_000  #: What is timed together, about.
+FEWEST, MOST = 50, 500  #: Turns of a stretch; a root span around too few would weigh in.
 PAUSE_NS = 100_000  #: Of other work between two stages, where latency is measured.
 
 
@@ -61,19 +63,30 @@ def within(root: Callable[[], AbstractContextManager[object]], function: Callabl
 
 
 def timed(loop: Callable[[int], None]) -> Measure:
-    """Measure nanoseconds per turn of `loop`, with the garbage collector off as in `timeit`."""
+    """Measure nanoseconds per turn of `loop`: the least of short stretches, with the garbage collector off as in `timeit`.
+
+    A stretch is shorter than the time a busy machine leaves a process alone, so that some stretch is undisturbed.
+    """
+    warm = min(_stretch(loop, FEWEST) for _ in range(3))
+    turns = int(min(MOST, max(FEWEST, STRETCH_NS / warm)))
+    gc.collect()
+    gc.freeze()  # what was imported need not be looked through again before each round
 
     def measure(times: int) -> list[float]:
         gc.collect()
         gc.disable()
         try:
-            started = time.perf_counter_ns()
-            loop(times)
-            return [(time.perf_counter_ns() - started) / times]
+            return [min(_stretch(loop, turns) for _ in range(max(1, times // turns)))]
         finally:
             gc.enable()
 
     return measure
+
+
+def _stretch(loop: Callable[[int], None], times: int) -> float:
+    started = time.perf_counter_ns()
+    loop(times)
+    return (time.perf_counter_ns() - started) / times
 
 
 def spent(loop: Callable[[int], None], flush: Callable[[], object]) -> Measure:

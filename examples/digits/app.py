@@ -66,7 +66,8 @@ async def serve(
             score.add(upload, reply)
             seen(score)
             if reply.digit is not None and score.answers.total() % CHECKED_EVERY == 0:
-                score.truths += await tell_truth(upload, reply)
+                accepted = await tell_truth(upload, reply)  # awaited first: others count meanwhile
+                score.truths += accepted
 
     async with asyncio.TaskGroup() as group:
         for _ in range(WORKERS):

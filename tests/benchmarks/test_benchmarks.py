@@ -27,14 +27,15 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 EACH = """
-import json, sys
+import json, os
 from benchmarks.subjects import ours, raw
-costs = {}
+costs, variables = {}, dict(os.environ)
 for name, subject in (("raw", raw), ("ours", ours)):
     for case, prepare in subject.CASES.items():
+        os.environ.clear(), os.environ.update(variables)
         costs[f"{name} {case}"] = prepare()(20)
 print(json.dumps(costs), flush=True)
-import os; os._exit(0)
+os._exit(0)
 """
 
 

@@ -219,7 +219,8 @@ def _stage_metrics(stage: str, seconds_ago: int) -> Iterator[MetricPoint]:
     )
 
 
-@pytest.fixture(scope="session")
+# Not for the session: Playwright keeps an event loop running, under which no async test of another file could run.
+@pytest.fixture(scope="module")
 def browser(program: Callable[[str], str]) -> Iterator[Browser]:
     """Debian's chromium, which finds no other machine than this one."""
     path = program("chromium")
@@ -255,7 +256,7 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
             assert one.violations() == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def axe() -> Callable[[Page], list[str]]:
     """List what the accessibility checker finds wrong on a page."""
     from axe_playwright_python.sync_playwright import Axe

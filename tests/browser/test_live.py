@@ -83,3 +83,17 @@ def test_late_spans_of_an_open_trace_are_offered(empty, visit, make):
     page.get_by_role("button", name="More spans of this trace arrived. Show").click()
 
     expect(page.locator("#tree .row")).to_have_count(9)
+
+
+def test_what_arrives_before_the_stream_is_open_is_not_missed(empty, visit, make):
+    """Spans that come between the page's making and the stream's opening are shown once it opens."""
+    page = visit("about:blank")
+
+    def late(route):
+        empty.send(*make.pipeline(1))
+        route.continue_()
+
+    page.route("**/live", late, times=1)
+    page.goto(f"{empty.url}/traces")
+
+    expect(page.locator("#results tbody tr")).to_have_count(1, timeout=5000)

@@ -139,6 +139,7 @@ def test_the_waterfall_is_walked_by_keys_alone(site, visit):
     expect(focused).to_contain_text("chat small-vision")
     expect(page.locator("#details h2")).to_contain_text("chat small-vision")
     page.keyboard.press("p")
+    expect(focused).to_contain_text("predict")
     page.keyboard.press("Home")
     expect(focused).to_contain_text("answer")
     page.keyboard.press("End")
@@ -189,14 +190,19 @@ def test_the_trace_is_copied_as_otlp_json(site, visit):
 
 
 def test_theme_follows_the_system_until_it_is_chosen(site, visit):
-    """Dark where the system is dark; a choice is kept over a reload."""
+    """Dark where the system is dark; a choice is kept over a reload, from its first paint on."""
     page = visit(f"{site.url}/", scheme="dark")
+    # Scripts that may come late run after `interactive`.
+    page.add_init_script(
+        "document.onreadystatechange = () => { window.early ??= document.documentElement.dataset.theme; }"
+    )
     paper = "getComputedStyle(document.body).backgroundColor"
     dark = page.evaluate(paper)
     page.get_by_role("button", name="Theme: system").click()
     light = page.evaluate(paper)
     page.reload()
 
+    assert page.evaluate("early") == "light"
     assert page.evaluate(paper) == light != dark
     page.get_by_role("button", name="Theme: light").click()
     assert page.evaluate(paper) == dark

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
+
 from servers import answering, free_port, refusing
 from serving import served
-
-from stagelight import _guard, doctor
-from stagelight.doctor import canary, checkup, keeping, ledger
+from stagelight import doctor
+from stagelight.doctor import canary, keeping, ledger
 from stagelight.doctor.finding import Finding, Report, Verdict
 from stagelight.egress import Client
 
@@ -110,11 +108,10 @@ def test_a_server_that_refuses_is_told_with_its_reason(
 
 
 def test_a_canary_flies_over_grpc_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With gRPC against a port that speaks HTTP the mismatch is a warning, and the canary shows that it does not work."""
+    """With gRPC against a port that speaks HTTP the canary shows that it does not work."""
+    monkeypatch.setattr(canary, "FLUSH_SECONDS", 1.0)
     with answering(200) as server:
-        report, hops = examined(
-            monkeypatch, OTEL_EXPORTER_OTLP_ENDPOINT=server.url, OTEL_EXPORTER_OTLP_PROTOCOL="grpc"
-        )
+        report, hops = examined(monkeypatch, OTEL_EXPORTER_OTLP_ENDPOINT=server.url, OTEL_EXPORTER_OTLP_PROTOCOL="grpc")
 
     assert report.code == 2
     assert hops["canary"].verdict == "failure"
@@ -145,12 +142,21 @@ def test_with_a_token_that_may_read_all_is_checked(tmp_path: Path, monkeypatch: 
     assert hops["span read back"].verdict == "good"
 
 
+def test_a_token_that_no_header_can_hold_leaves_the_server_unchecked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token with a letter lost to an accent is told, and stops the reading back alone."""
+    with served(tmp_path) as server:
+        report, hops = examined(monkeypatch, OTEL_EXPORTER_OTLP_ENDPOINT=server.url, STAGELIGHT_TOKEN="slé")
+
+    assert report.code == 3
+    assert "token" in hops["server"].found
+
+
 def test_a_sampler_that_keeps_nothing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With OTEL_TRACES_SAMPLER=always_off no span can arrive, and that is why; the metric is still read back."""
     with served(tmp_path) as server:
-        report, hops = examined(
-            monkeypatch, OTEL_EXPORTER_OTLP_ENDPOINT=server.url, OTEL_TRACES_SAMPLER="always_off"
-        )
+        report, hops = examined(monkeypatch, OTEL_EXPORTER_OTLP_ENDPOINT=server.url, OTEL_TRACES_SAMPLER="always_off")
 
     assert report.code == 1, report
     assert "sampler" in hops["canary"].found
@@ -161,9 +167,7 @@ def test_a_sampler_that_keeps_nothing_is_told(tmp_path: Path, monkeypatch: pytes
 def test_a_sampler_that_cannot_be_used_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What configure() would refuse is a failure of the canary, in the same words."""
     with served(tmp_path) as server:
-        report, hops = examined(
-            monkeypatch, OTEL_EXPORTER_OTLP_ENDPOINT=server.url, OTEL_TRACES_SAMPLER="sometimes"
-        )
+        report, hops = examined(monkeypatch, OTEL_EXPORTER_OTLP_ENDPOINT=server.url, OTEL_TRACES_SAMPLER="sometimes")
 
     assert report.code == 2
     assert "sometimes" in hops["canary"].found
@@ -182,6 +186,7 @@ def test_metrics_alone_are_enough_for_a_canary(tmp_path: Path, monkeypatch: pyte
     with served(tmp_path) as server:
         _, hops = examined(monkeypatch, OTEL_EXPORTER_OTLP_ENDPOINT=server.url, OTEL_TRACES_EXPORTER="none")
 
+    assert "span read back" not in hops
     assert verdicts(hops, "variables", "metric read back") == ["warning", "good"]
 
 
@@ -196,12 +201,14 @@ def test_nothing_over_otlp_means_no_canary() -> None:
 
 def test_what_programs_lost_is_added_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The ledger shows spans that programs reported as dropped or failed, and errors inside stagelight, as warnings."""
-    from stored import NS
     from stagelight import _clock
     from stagelight.wire.records import MetricPoint
+    from stored import NS
 
     def point(name: str, value: int, **labels: str) -> MetricPoint:
-        return MetricPoint(name=name, kind="sum", monotonic=True, time_ns=_clock.wall_ns() - NS, value=value, attributes=labels)
+        return MetricPoint(
+            name=name, kind="sum", monotonic=True, time_ns=_clock.wall_ns() - NS, value=value, attributes=labels
+        )
 
     with served(tmp_path) as server:
         server.store.metrics.write(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 
 import pytest
-from servers import black_hole, free_port
 
+from servers import black_hole, free_port
 from stagelight.config import load
 from stagelight.doctor import network
 from stagelight.doctor.network import Place
@@ -15,7 +15,7 @@ from stagelight.telemetry.endpoints import Target
 
 def place(url: str = "http://127.0.0.1:4318/v1/traces", protocol: str = "http/protobuf") -> Place:
     """Where OTLP goes, by its URL."""
-    host, _, port = url.partition("://")[2].split("/")[0].rpartition(":")
+    host, _, port = url.partition("://")[2].split("/")[0].rpartition("@")[2].rpartition(":")
     return Place(Target(protocol, url), host.strip("[]"), int(port))  # type: ignore[arg-type]  # a Protocol
 
 
@@ -62,6 +62,14 @@ def test_host_and_port_are_read_from_the_endpoint(endpoint: str, protocol: str, 
     assert (where.host, where.port) == (host, port)
 
 
+def test_a_password_in_the_endpoint_is_not_repeated() -> None:
+    """What the server is asked by later leaves the credentials of a URL out."""
+    there = place("http://me:secret@127.0.0.1:4318/v1/traces")
+
+    assert (there.base, there.shown) == ("http://127.0.0.1:4318", "http://127.0.0.1:4318/v1/traces")
+    assert place().shown == "http://127.0.0.1:4318/v1/traces"
+
+
 def test_a_name_is_looked_up() -> None:
     """The addresses behind the name are shown."""
     assert network.name(place()).found == "127.0.0.1 is 127.0.0.1"
@@ -87,7 +95,6 @@ def test_localhost_that_is_another_machine_is_told(monkeypatch: pytest.MonkeyPat
 
 def test_a_silent_resolver_does_not_hold_the_doctor(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the resolver never answers the check ends all the same, and says so."""
-    monkeypatch.setattr(network, "_resolved", network._resolved)
     monkeypatch.setattr(network, "NAME_SECONDS", 0.0)
     monkeypatch.setattr(network.threading.Thread, "start", lambda _: None)
     monkeypatch.setattr(network.threading.Thread, "join", lambda *_: None)
@@ -121,7 +128,7 @@ def test_a_proxy_on_the_way_to_another_machine_is_a_warning() -> None:
 
 
 def test_grpc_has_its_own_proxy_variables() -> None:
-    """gRPC reads grpc_proxy and no_grpc_proxy, which HTTP does not."""
+    """GRPC reads grpc_proxy and no_grpc_proxy, which HTTP does not."""
     there = place("http://localhost:4317", "grpc")
 
     assert network.proxy(there, {"grpc_proxy": "http://proxy:3128"}).verdict == "failure"

@@ -15,7 +15,10 @@ from typing import Any
 
 import pytest
 
+from stagelight.catalogue.stages import STAGE_CALLS
+from stagelight.cli.demo import errors
 from stagelight.store import TraceQuery, open_store
+from stagelight.wire.records import MetricPoint
 
 ROOT = Path(__file__).parents[2]
 REQUESTS = 150
@@ -74,6 +77,38 @@ def test_every_trace_prediction_and_truth_is_in_the_store(ran: tuple[dict[str, A
         assert longest.root is not None
         assert {row.trace_id for row in store.rows.of_trace(answered.trace_id)} <= {answered.trace_id}
         assert max(row.duration_ns for row in page.rows) == longest.root.duration_ns
+
+
+def test_a_truth_judges_the_prediction_it_is_about(ran: tuple[dict[str, Any], Path]) -> None:
+    """Each checked answer is told under the id of its own prediction, so that later work can join the two."""
+    with open_store(ran[1]) as store:
+        predictions = {row["prediction_id"]: row for row in map(as_dict, store.rows.export("predictions"))}
+        truths = list(map(as_dict, store.rows.export("truth")))
+
+    assert truths
+    for truth in truths:
+        assert (truth["label"] == predictions[truth["prediction_id"]]["decision"]) == bool(truth["value"])
+
+
+def as_dict(row: Any) -> dict[str, Any]:
+    """A row as the store gives it, by column."""
+    return dict(row) if isinstance(row, dict) else {name: getattr(row, name) for name in row.__dataclass_fields__}
+
+
+def test_what_went_wrong_before_this_run_is_not_shown(tmp_path: Path) -> None:
+    """In a store that is used again, only the counters that this run sent are summed up, failures alone."""
+    labels = {"stage": "preprocess", "error_type": "BlankImageError"}
+    calls = [
+        MetricPoint(
+            name=STAGE_CALLS.name, kind="sum", monotonic=True, time_ns=10**18, value=3, attributes=labels | more
+        )
+        for more in ({"outcome": "error"}, {"outcome": "ok", "error_type": ""})
+    ]
+    with open_store(tmp_path / "used.db") as store:
+        store.metrics.write(calls)
+
+        assert errors(store, 10**18) == [{"stage": "preprocess", "error": "BlankImageError", "calls": 3}]
+        assert errors(store, 10**18 + 1) == []
 
 
 def test_the_page_stays_until_ctrl_c_below_what_there_is_to_see() -> None:

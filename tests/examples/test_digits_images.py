@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from digits.image import BlankImageError, MalformedImageError, darkest, decode, encode, look, windows
 from digits.routing import choose
-from digits.uploads import HTML, SHARES, body, stream
+from digits.uploads import HTML, SHARES, Kind, body, stream
 
 if TYPE_CHECKING:
     from digits.models import Digits
@@ -86,7 +86,7 @@ def test_the_stream_holds_every_kind_in_its_share(digits: tuple[Digits, Digits])
 @pytest.mark.parametrize(
     ("kind", "error"), [("blank", BlankImageError), ("cut", MalformedImageError), ("foreign", MalformedImageError)]
 )
-def test_damage_is_in_the_bytes(kind: str, error: type[Exception], digits: tuple[Digits, Digits]) -> None:
+def test_damage_is_in_the_bytes(kind: Kind, error: type[Exception], digits: tuple[Digits, Digits]) -> None:
     """Nothing but the bytes tells the pipeline that an upload is damaged."""
     rng = np.random.default_rng(0)
     for page in digits[1].pages[:50]:

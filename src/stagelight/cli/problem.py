@@ -56,7 +56,7 @@ def of_click(error: click.ClickException) -> Problem:
 
 def _sentence(error: click.ClickException) -> str:
     message = error.format_message()
-    return message if message.endswith((".", "?", "!")) else f"{message}."
+    return message if message.endswith((".", "?", "!", ")")) else f"{message}."
 
 
 def of_room(error: StagelightError) -> Problem:

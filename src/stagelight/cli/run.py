@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +16,7 @@ from stagelight import config
 from stagelight.cli import output, serving
 from stagelight.cli.admission import admitted, headers
 from stagelight.cli.problem import OUT_OF_REACH, Problem
-from stagelight.cli.signals import handled, until_told
+from stagelight.cli.signals import handled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,10 +64,12 @@ def run(
 
     with admitted(settings) as token, server.running(settings) as found:
         serving.tell(found)
-        code = _child(command, program_variables(config.variables(), found, token=token))
-        if not once:
-            output.note(f"{output.safe(target)} ended with {code}. The page stays on {found.url} until Ctrl-C.")
-            until_told()
+        child = _Child(command, program_variables(config.variables(), found, token=token))
+        with handled(child.told):
+            code = child.ended()
+            if not once:
+                output.note(f"{output.safe(target)} ended with {code}. The page stays on {found.url} until Ctrl-C.")
+                child.stop.wait()
     if once:
         output.note("Its traces are kept; `stagelight serve` shows them.")
     context.exit(code)
@@ -122,19 +125,27 @@ def program_variables(environ: Mapping[str, str], found: Serving, *, token: str 
     return mine
 
 
-def _child(command: list[str], variables: Mapping[str, str]) -> int:
-    """Run the program to its end and return its exit code, 128 + n where signal n ended it."""
-    try:
-        child = subprocess.Popen(command, env=dict(variables))  # noqa: S603  the user's own command
-    except OSError as error:
-        raise Problem(f"{command[0]}: {error.strerror}. Is it executable?", code=OUT_OF_REACH) from error
+class _Child:
+    """The program, and who is meant by a signal: first the program, then the page."""
 
-    def pass_on(number: int, _: FrameType | None) -> None:
-        # Ctrl-C reaches the program by itself, as it shares our terminal; it must not end the page before the
-        # program has sent its last spans.
-        if number != signal.SIGINT:
-            child.send_signal(number)
+    def __init__(self, command: list[str], variables: Mapping[str, str]) -> None:
+        self.stop = threading.Event()
+        try:
+            self._process = subprocess.Popen(command, env=dict(variables))  # noqa: S603  the user's own command
+        except OSError as error:
+            raise Problem(f"{command[0]}: {error.strerror}. Is it executable?", code=OUT_OF_REACH) from error
 
-    with handled(pass_on):
-        code = child.wait()
-    return code if code >= 0 else 128 - code
+    def told(self, number: int, _: FrameType | None) -> None:
+        """Take a signal."""
+        if self._process.poll() is not None:
+            self.stop.set()
+        elif number != signal.SIGINT:
+            # Ctrl-C reaches the program by itself, as it shares our terminal; it must not end the page before the
+            # program has sent its last spans. A service manager means both of us, and says so once.
+            self._process.send_signal(number)
+            self.stop.set()
+
+    def ended(self) -> int:
+        """Wait for the program and return its exit code, 128 + n where signal n ended it."""
+        code = self._process.wait()
+        return code if code >= 0 else 128 - code

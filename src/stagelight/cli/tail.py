@@ -15,6 +15,7 @@ from stagelight.cli.signals import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from threading import Event
 
     from stagelight.store import Store
     from stagelight.wire.records import SpanRecord
@@ -62,11 +63,11 @@ def tail(
     """Print each trace as a tree when it has finished."""
     choice = Wanted(attributes=pairs(attr), **wanted)
     left = NOTHING_LEFT if count is None else count
-    with kept.opened(store) as opened:
-        for spans in _found(opened, choice, last=last, follow=follow):
+    with kept.opened(store) as opened, told() as stop:
+        for spans in _found(opened, choice, stop, last=last, follow=follow):
             show(spans, ids=ids, as_json=as_json)
             left -= 1
-            if left == 0:
+            if left == 0 or stop.is_set():
                 return
 
 
@@ -83,12 +84,12 @@ def pairs(given: Sequence[str]) -> tuple[tuple[str, str], ...]:
     return tuple((key, value) for key, _, value in split)
 
 
-def _found(store: Store, wanted: Wanted, *, last: int, follow: bool) -> Iterator[Sequence[SpanRecord]]:
+def _found(store: Store, wanted: Wanted, stop: Event, *, last: int, follow: bool) -> Iterator[Sequence[SpanRecord]]:
     after = store.traces.last_id()  # asked first: what arrives while the old ones are printed is not missed
     if last:
         yield from _latest(store, wanted, last)
     if follow:
-        yield from _arriving(store, wanted, after)
+        yield from _arriving(store, wanted, stop, after)
 
 
 def _latest(store: Store, wanted: Wanted, last: int) -> Iterator[Sequence[SpanRecord]]:
@@ -107,20 +108,19 @@ def _latest(store: Store, wanted: Wanted, last: int) -> Iterator[Sequence[SpanRe
     yield from reversed(chosen)
 
 
-def _arriving(store: Store, wanted: Wanted, after: int) -> Iterator[Sequence[SpanRecord]]:
+def _arriving(store: Store, wanted: Wanted, stop: Event, after: int) -> Iterator[Sequence[SpanRecord]]:
     follower = Follower()
-    with told() as stop:
-        while not stop.is_set():
-            batch = store.traces.recent_spans(after, BATCH)
-            for numbered in batch:
-                follower.saw(numbered.span, now_ns=_clock.monotonic_ns())
-                after = numbered.id
-            for key in follower.rested(now_ns=_clock.monotonic_ns()):
-                trace = store.traces.get(key.trace_id, tenant=key.tenant)
-                if trace is not None and wanted(trace.spans):
-                    yield trace.spans
-            if len(batch) < BATCH:
-                stop.wait(EVERY_SECONDS)
+    while not stop.is_set():
+        batch = store.traces.recent_spans(after, BATCH)
+        for numbered in batch:
+            follower.saw(numbered.span, now_ns=_clock.monotonic_ns())
+            after = numbered.id
+        for key in follower.rested(now_ns=_clock.monotonic_ns()):
+            trace = store.traces.get(key.trace_id, tenant=key.tenant)
+            if trace is not None and wanted(trace.spans):
+                yield trace.spans
+        if len(batch) < BATCH:
+            stop.wait(EVERY_SECONDS)
 
 
 def show(spans: Sequence[SpanRecord], *, ids: bool = False, as_json: bool = False) -> None:

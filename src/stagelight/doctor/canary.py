@@ -12,7 +12,7 @@ from stagelight import _clock
 from stagelight.catalogue.internal import CANARIES
 from stagelight.doctor.finding import Finding, failure, good, unchecked, warning
 from stagelight.egress import Client
-from stagelight.errors import StagelightError, UnreachableError
+from stagelight.errors import ConfigurationError, StagelightError, UnreachableError
 from stagelight.telemetry import current, instruments, pipeline
 
 if TYPE_CHECKING:
@@ -54,20 +54,22 @@ def send(settings: Settings) -> Sent:
         except StagelightError as error:
             return Sent(failure("canary", str(error), "Correct the setting; nothing can be sent before."))
         try:
-            return _fly(telemetry, said)
+            return _fly(telemetry, said, spans="traces" in signals)
         finally:
             telemetry.shutdown(1.0)
 
 
-def _fly(telemetry: Telemetry, said: list[str]) -> Sent:
+def _fly(telemetry: Telemetry, said: list[str], *, spans: bool) -> Sent:
     at_ns = _clock.wall_ns()
     with current.replaced(telemetry):
-        trace_id = _span(telemetry)
+        trace_id = _span(telemetry) if spans else ""
         instruments.counter(CANARIES).inc()
         arrived = telemetry.flush(FLUSH_SECONDS)
     if not arrived:
         why = said[0] if said else f"not delivered within {FLUSH_SECONDS:g} s"
         return Sent(failure("canary", why, "See the hops above; `OTEL_LOG_LEVEL=debug` makes the exporter say more."))
+    if not spans:
+        return Sent(good("canary", "a metric was delivered"), at_ns=at_ns)
     if not trace_id:
         return Sent(
             warning("canary", f"the sampler kept none of {TRIES} spans", "Is OTEL_TRACES_SAMPLER meant so?"),
@@ -109,11 +111,13 @@ def _overheard() -> Iterator[list[str]]:
 
 def server(base: str, token: str) -> tuple[Finding, Client | None]:
     """Ask who answers at `base`; a client for it where that is a `stagelight serve`."""
-    client = Client(base, token=token)
     try:
-        answer = client.get("/health")
+        answer = Client(base).get("/health")  # without the token, which may be for sending alone
+        client = Client(base, token=token)
     except UnreachableError as error:
         return good("server", f"not a `stagelight serve` ({error}), so the canary cannot be read back"), None
+    except ConfigurationError as error:
+        return unchecked("server", str(error), "Is STAGELIGHT_TOKEN or OTEL_EXPORTER_OTLP_HEADERS copied whole?"), None
     about = answer.data if isinstance(answer.data, dict) else {}
     if answer.status != 200 or "version" not in about:  # noqa: PLR2004  HTTP's OK
         return good("server", "not a `stagelight serve`, so the canary cannot be read back"), None

@@ -37,9 +37,15 @@ class Place(NamedTuple):
 
     @property
     def base(self) -> str:
-        """The server's address, without OTLP's path."""
+        """The server's address, without OTLP's path and without a password."""
         parts = urlsplit(self.target.endpoint)
-        return f"{parts.scheme}://{parts.netloc}"
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+    @property
+    def shown(self) -> str:
+        """The endpoint as it may be printed."""
+        user, mark, rest = self.target.endpoint.rpartition("@")
+        return f"{user.partition('://')[0]}://{rest}" if mark else rest
 
 
 def endpoint(settings: Settings) -> tuple[Finding, Place | None]:
@@ -57,7 +63,7 @@ def endpoint(settings: Settings) -> tuple[Finding, Place | None]:
 def _fits(place: Place, scheme: str) -> Finding:
     protocol, port = place.target.protocol, place.port
     other = next(name for name in USUAL if name != protocol)
-    said = f"{place.target.endpoint} over {protocol}"
+    said = f"{place.shown} over {protocol}"
     if port == USUAL[other]:
         return warning(
             "endpoint",

@@ -33,7 +33,7 @@ def digits(value: float) -> str:
     size = abs(value)
     if size == 0:
         return "0"
-    for limit, places in ((0.1, 4), (1, 3), (9.995, 2), (99.95, 1)):
+    for limit, places in ((0.09995, 4), (0.9995, 3), (9.995, 2), (99.95, 1)):
         if size < limit:
             return f"{value:.{places}f}"
     return f"{value:,.0f}"

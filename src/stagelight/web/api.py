@@ -116,7 +116,9 @@ def otlp(request: Request, trace_id: str) -> Response:
 @router.get("/metrics/{name}")
 def metric(request: Request, name: str) -> Response:
     """Give what each sender last said of each series of a metric, the latest first; nothing for an unknown name."""
-    return JSONResponse({"name": name, "series": plain(_store(request).metrics.latest(name, tenant=tenant_of(request)))})
+    return JSONResponse(
+        {"name": name, "series": plain(_store(request).metrics.latest(name, tenant=tenant_of(request)))}
+    )
 
 
 @router.get("/attributes")

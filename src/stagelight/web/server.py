@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from stagelight.config import Settings
     from stagelight.store import Store
 
+MAX_PORT = 65_535
 PORTS_TRIED = 20  #: After the wanted one, before any free port is taken.
 STOP_SECONDS = 3  #: What open requests get to finish in, when told to stop.
 START_SECONDS = 30.0
@@ -42,12 +43,8 @@ class Serving:
     @property
     def url(self) -> str:
         """Address to open, or to send OTLP to."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104  compared, not bound
-        return (
-            f"http://[{host}]:{self.port}"
-            if ":" in host.strip("[]") and not host.startswith("[")
-            else f"http://{host}:{self.port}"
-        )
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host.strip("[]"), self.host.strip("[]"))  # noqa: S104  compared, not bound
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     @property
     def moved(self) -> bool:
@@ -185,15 +182,16 @@ def bind(host: str, port: int) -> socket.socket:
     Raises:
         ConfigurationError: The address is not one of this machine, or may not be used.
     """
-    wanted = [port, *range(port + 1, min(port + 1 + PORTS_TRIED, 65536)), 0] if port else [0]
+    if not 0 <= port <= MAX_PORT:
+        # The system's own resolver would quietly take it modulo 65,536.
+        raise ConfigurationError(f"cannot listen on port {port}; expected 0 to {MAX_PORT}")
+    wanted = [port, *range(port + 1, min(port + PORTS_TRIED, MAX_PORT) + 1), 0] if port else [0]
     for candidate in wanted:
         try:
             return _listen(host, candidate)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise ConfigurationError(f"cannot listen on {host}:{candidate}: {error.strerror or error}") from error
-        except OverflowError as error:
-            raise ConfigurationError(f"cannot listen on port {candidate}; expected 0 to 65535") from error
     raise ConfigurationError(f"no free port on {host}")
 
 

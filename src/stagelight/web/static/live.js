@@ -3,8 +3,9 @@ import { byId, remember, remembered, say } from './switches.js';
 const GAP_MS = 1000; // between two refreshes, however fast spans arrive
 let source = null;
 let timer = 0;
-let last = 0;
+let last = -GAP_MS;
 let waiting = false;
+let missed = false; // something arrived while an answer was under way
 let paused = remembered(sessionStorage, 'paused') === '1';
 
 /** Keeps the page fresh while it is looked at; the button pauses it. */
@@ -35,6 +36,8 @@ function listen() {
   source = new EventSource('/live');
   source.onopen = () => show('live');
   source.onerror = () => show('lost');
+  // What came between the page's making and this moment is told by nobody.
+  source.addEventListener('hello', () => { if (!byId('trace') && !busy(area())) arrived(); });
   for (const name of ['message', 'spans', 'metrics', 'rows']) source.addEventListener(name, arrived);
 }
 
@@ -61,24 +64,28 @@ function refresh(asked = false) {
   timer = 0;
   last = performance.now();
   if (byId('trace')) { if (asked === true) location.reload(); else offer('More spans of this trace arrived. Show'); return; }
-  const area = byId('fresh-area') ?? byId('results');
-  if (!area || waiting) return;
-  if (asked !== true && busy(area)) { if (area.id === 'results') offer('New traces. Show'); return; }
+  const old = area();
+  if (!old) return;
+  if (waiting) { missed = true; return; }
+  if (asked !== true && busy(old)) { if (old.id === 'results') offer('New traces. Show'); return; }
   waiting = true;
-  const known = new Set([...area.querySelectorAll('tr[id]')].map((row) => row.id));
-  htmx.ajax('GET', location.pathname + location.search, { target: `#${area.id}`, select: `#${area.id}`, swap: 'outerHTML' })
-    .then(() => mark(known)).catch(() => show('lost')).finally(() => { waiting = false; });
+  missed = false;
+  const known = new Set([...old.querySelectorAll('tr[id]')].map((row) => row.id));
+  htmx.ajax('GET', location.pathname + location.search, { target: `#${old.id}`, select: `#${old.id}`, swap: 'outerHTML' })
+    .then(() => mark(known)).catch(() => show('lost')).finally(() => { waiting = false; if (missed) arrived(); });
 }
 
 function mark(known) {
   for (const row of document.querySelectorAll('#results tr[id]')) row.classList.toggle('fresh-row', known.size > 0 && !known.has(row.id));
 }
 
+function area() { return byId('fresh-area') ?? byId('results'); }
+
 /** Whether somebody is reading or choosing there: then rows must not move under their hands. */
-function busy(area) {
+function busy(place) {
   if (!getSelection().isCollapsed) return true;
-  if (area.id !== 'results') return false;
-  return !area.dataset.first || scrollY > 200 || area.matches(':hover') || area.contains(document.activeElement);
+  if (place?.id !== 'results') return false;
+  return !place.dataset.first || scrollY > 200 || place.matches(':hover') || place.contains(document.activeElement);
 }
 
 function offer(words) { const pill = byId('fresh'); pill.textContent = words; pill.hidden = false; }
