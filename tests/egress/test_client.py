@@ -8,8 +8,8 @@ import threading
 import time
 
 import pytest
-from odd_server import odd_server
 
+from odd_server import odd_server
 from stagelight.egress import Client
 from stagelight.egress.client import MAX_ANSWER, checked_url
 from stagelight.errors import ConfigurationError, UnreachableError

@@ -140,10 +140,12 @@ def test_targets():
     assert target_of(f"00-{TRACE}-b7ad6b7169203331-01") == Target(TRACE, "b7ad6b7169203331")
 
 
-@pytest.mark.parametrize("target", ["", "0" * 32, "xyz", f"00-{'0' * 32}-b7ad6b7169203331-01", 17, object(), otel.INVALID_SPAN])
+@pytest.mark.parametrize(
+    "target", ["", "0" * 32, "xyz", f"00-{'0' * 32}-b7ad6b7169203331-01", 17, object(), otel.INVALID_SPAN]
+)
 def test_what_is_no_target(target):
     """Anything else is refused: a wrong id would tie the verdict to nothing."""
-    with pytest.raises(RowError, match="^target: "):
+    with pytest.raises(RowError, match=r"^target: "):
         target_of(target)
 
 
@@ -207,7 +209,20 @@ ANYTHING = st.one_of(
     st.builds(Hostile),
     st.just(10**400),
 )
-NAMES = ("target", "rating", "thumbs", "comment", "label", "signal", "value", "prediction_id", "source", "idempotency_key", "observed_at", "model_version")
+NAMES = (
+    "target",
+    "rating",
+    "thumbs",
+    "comment",
+    "label",
+    "signal",
+    "value",
+    "prediction_id",
+    "source",
+    "idempotency_key",
+    "observed_at",
+    "model_version",
+)
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), ANYTHING))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +11,9 @@ from stagelight import _guard
 from stagelight.errors import UnreachableError
 from stagelight.sink.codec import id_of
 from stagelight.sink.rows import Receipt, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class FlakySink:
@@ -34,7 +37,9 @@ class FlakySink:
         self.rows += [row for row in rows if id_of(row) not in self.refuses]
         self.took.set()
         return [
-            Receipt("refused", id_of(row), "not wanted") if id_of(row) in self.refuses else Receipt("stored", id_of(row))
+            Receipt("refused", id_of(row), "not wanted")
+            if id_of(row) in self.refuses
+            else Receipt("stored", id_of(row))
             for row in rows
         ]
 

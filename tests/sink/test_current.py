@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from serving import served
 from spool_rows import prediction
-
 from stagelight import _guard, sink
 from stagelight.config import load
 from stagelight.errors import ConfigurationError
@@ -78,6 +78,19 @@ def test_spool_can_be_off(tmp_path):
     told = load(environ={}, start=tmp_path, url="http://127.0.0.1:9", spool_max_bytes=0)
 
     assert isinstance(sink.from_settings(told), sink.HttpSink)
+
+
+def test_each_server_and_token_has_its_own_spool(tmp_path, monkeypatch):
+    """Rows that wait for one server, under one token, are not delivered to another, or as another tenant's."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    for url, token in (
+        ("http://127.0.0.1:9", "sl_a_a"),
+        ("http://127.0.0.1:9", "sl_b_b"),
+        ("http://127.0.0.1:10", "sl_a_a"),
+    ):
+        sink.from_settings(load(environ={}, start=tmp_path, url=url, token=token))
+
+    assert len(list((tmp_path / "stagelight" / "spool").iterdir())) == 3
 
 
 def test_wrong_address_is_told_at_once(tmp_path):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from odd_server import odd_server
 from serving import served
 from spool_rows import prediction, truth
-
 from stagelight.errors import UnreachableError
 from stagelight.sink import Feedback, HttpSink
 from stagelight.sink.http import MAX_ROWS
@@ -95,7 +95,7 @@ def test_too_large_a_batch_is_sent_in_halves():
         server.answer = small
         receipts = HttpSink(server.url).write([truth(i) for i in range(7)])
 
-    assert [receipt.id for receipt in receipts] == [f"t{i}" for i in range(7)]
+    assert [(receipt.status, receipt.id) for receipt in receipts] == [("stored", f"t{i}") for i in range(7)]
 
 
 def test_many_rows_are_sent_in_pieces(tmp_path):

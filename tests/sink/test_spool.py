@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spool_rows import prediction, truth
 
+from spool_rows import prediction, truth
 from stagelight.errors import ConfigurationError, UnreachableError
 from stagelight.sink import Spool, spool
 from stagelight.sink.codec import id_of
@@ -96,7 +96,10 @@ def test_file_with_nothing_but_a_torn_line_is_removed(tmp_path):
     assert one.size == 0
 
 
-@pytest.mark.parametrize("line", [b"[]\n", b"\xff\xfe\n", b'{"kind":"x"}\n', b'{"kind":"truth","row":{"event":""}}\n', b"[" * 100_000 + b"\n"])
+@pytest.mark.parametrize(
+    "line",
+    [b"[]\n", b"\xff\xfe\n", b'{"kind":"x"}\n', b'{"kind":"truth","row":{"event":""}}\n', b"[" * 100_000 + b"\n"],
+)
 def test_line_of_somebody_else_is_skipped(tmp_path, line):
     """A line that holds no row is left out, and its neighbours are delivered."""
     one = Spool(tmp_path, MIB)
@@ -112,11 +115,12 @@ def test_line_of_somebody_else_is_skipped(tmp_path, line):
 def test_bound_is_kept_and_told(tmp_path):
     """A row past the bound is refused with both figures, and what was there stays."""
     one = Spool(tmp_path, 1000)
-    kept = 0
-    with pytest.raises(UnreachableError, match="the spool is full: .* of 1000 bytes"):
-        while True:
-            one.append([prediction(kept)])
-            kept += 1
+    kept, room = 0, 1000 - len(b'{"kind":"prediction","row":{"prediction_id":"p0","type":"churn","observed_at":1.0}}\n')
+    while one.size <= room:
+        one.append([prediction(kept)])
+        kept += 1
+    with pytest.raises(UnreachableError, match=r"the spool is full: \d+ of 1000 bytes"):
+        one.append([prediction(kept)])
 
     assert kept > 3
     assert one.size <= 1000
@@ -183,6 +187,36 @@ def test_threads_do_not_mix_lines(tmp_path):
 
     found = drained(one, limit=50)
     assert len(found) == len(set(found)) == 160
+
+
+def test_file_is_not_removed_under_a_writer(tmp_path, monkeypatch):
+    """A delivery that ends while a row is being written waits for it: the row is not removed with its file."""
+    one = Spool(tmp_path, MIB)
+    one.append([prediction(1)])
+    batch = one.batch(10)
+    assert batch is not None
+    opened, go_on = threading.Event(), threading.Event()
+    really_open = os.open
+
+    def slow_open(path: Path, flags: int, mode: int = 0o777) -> int:
+        descriptor = really_open(path, flags, mode)
+        if flags & os.O_APPEND:
+            opened.set()
+            assert go_on.wait(10)
+        return descriptor
+
+    monkeypatch.setattr(os, "open", slow_open)
+    writer = threading.Thread(target=Spool(tmp_path, MIB).append, args=([prediction(2)],))
+    settler = threading.Thread(target=one.settle, args=(batch,))
+    writer.start()
+    assert opened.wait(10)
+    settler.start()
+    settler.join(0.2)
+    go_on.set()
+    writer.join(10)
+    settler.join(10)
+
+    assert drained(one) == ["p2"]
 
 
 def test_kill_loses_no_row_that_was_acknowledged(tmp_path):

@@ -6,8 +6,8 @@ import os
 import threading
 
 import pytest
-from spool_rows import prediction
 
+from spool_rows import prediction
 from stagelight import _guard
 from stagelight.errors import StoreFullError, UnreachableError
 from stagelight.sink import Spool, SpooledSink, spooled

@@ -70,7 +70,9 @@ def test_moments():
 
 def test_features_are_plain_json():
     """Arrays become lists, NaN becomes None, nested mappings stay."""
-    found = values.features({"a": np.array([1.0, math.nan]), "b": {"c": (1, np.int64(2))}, "d": Decimal("1.5"), "e": Plan.GOLD})
+    found = values.features(
+        {"a": np.array([1.0, math.nan]), "b": {"c": (1, np.int64(2))}, "d": Decimal("1.5"), "e": Plan.GOLD}
+    )
 
     assert found == {"a": [1.0, None], "b": {"c": [1, 2]}, "d": 1.5, "e": "gold"}
     assert type(found["e"]) is str

@@ -42,7 +42,9 @@ def test_prediction_is_tied_to_the_running_stage(kept):
     """Trace, span, tenant, workspace and model version come from where the code runs."""
     with in_memory(), context(tenant="acme", workspace="prod", model_version="v3"), trace_stage("predict"):
         at = here()
-        receipt = log_prediction("churn", score=np.float32(0.5), decision="keep", entity=42, features={"age": np.int64(3)})
+        receipt = log_prediction(
+            "churn", score=np.float32(0.5), decision="keep", entity=42, features={"age": np.int64(3)}
+        )
 
     (row,) = kept.rows
     assert isinstance(row, Prediction)
@@ -120,15 +122,24 @@ class Hostile:
 
 
 ANYTHING = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(st.characters()), st.binary(), st.builds(Hostile)),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters(), max_size=5), inner, max_size=3),
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(), st.text(st.characters()), st.binary(), st.builds(Hostile)
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters(), max_size=5), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 PREDICTION = ("score", "decision", "prediction_id", "model_version", "entity", "features", "observed_at")
 TRUTH = ("prediction_id", "entity", "value", "label", "observed_at", "idempotency_key")
 
 
-@given(ANYTHING, st.dictionaries(st.sampled_from(PREDICTION), ANYTHING), ANYTHING, st.dictionaries(st.sampled_from(TRUTH), ANYTHING))
+@given(
+    ANYTHING,
+    st.dictionaries(st.sampled_from(PREDICTION), ANYTHING),
+    ANYTHING,
+    st.dictionaries(st.sampled_from(TRUTH), ANYTHING),
+)
 def test_nothing_ever_comes_out_but_a_receipt(kind, prediction, event, truth):
     """Whatever the arguments, a receipt comes back and no exception."""
     with sink.using(Kept()):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from serving import Served, served
 
+from serving import Served, served
 from stagelight import _guard
 
 if TYPE_CHECKING:

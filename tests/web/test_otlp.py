@@ -23,9 +23,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
 from serving import served
 from spans import body, bomb, span
-
 from stagelight import _guard, wire
 from stagelight.errors import StoreFullError, StoreUnavailableError
 from stagelight.store import TraceQuery
@@ -176,7 +176,9 @@ def test_metrics_and_logs_are_kept(server, media):
         value=3,
         attributes={"stage": "predict", "outcome": "ok"},
     )
-    line = LogRecord(time_ns=now, severity="INFO", severity_number=9, body="hello", trace_id=f"{1:032x}", span_id=f"{1:016x}")
+    line = LogRecord(
+        time_ns=now, severity="INFO", severity_number=9, body="hello", trace_id=f"{1:032x}", span_id=f"{1:016x}"
+    )
     metrics, logs = wire.encode_metrics([point], media), wire.encode_logs([line], media)
     server.client.post("/v1/traces", content=body(span()), headers=PROTOBUF).raise_for_status()
 
@@ -190,7 +192,11 @@ def test_metrics_and_logs_are_kept(server, media):
 
 def test_what_was_left_out_is_told(server):
     """A kind of metric that is not kept is answered with OTLP's partial success."""
-    request = {"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": "old", "summary": {"dataPoints": [{"timeUnixNano": "1"}]}}]}]}]}
+    request = {
+        "resourceMetrics": [
+            {"scopeMetrics": [{"metrics": [{"name": "old", "summary": {"dataPoints": [{"timeUnixNano": "1"}]}}]}]}
+        ]
+    }
     answer = server.client.post("/v1/metrics", json=request)
 
     assert answer.status_code == 200
@@ -226,34 +232,36 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_body_is_one_clear_sentence_and_changes_nothing(server, name):
+def test_bad_body_is_one_clear_sentence_and_changes_nothing(shared, name):
     """Malformed, oversized and bomb bodies get 400, 413 or 415 as an OTLP status, and the store stays as it was."""
     status, headers, content, says = BAD[name]
-    before = counted(server)
+    before = counted(shared)
 
-    answer = server.client.post("/v1/traces", content=content, headers=headers)
+    answer = shared.client.post("/v1/traces", content=content, headers=headers)
 
     assert answer.status_code == status
     assert says in sentence(answer)
     assert sentence(answer).count("\n") == 0
     assert len(sentence(answer)) < 200
-    assert counted(server) == before
-    assert server.client.get("/health").status_code == 200
+    assert counted(shared) == before
+    assert shared.client.get("/health").status_code == 200
 
 
 @pytest.mark.parametrize("signal", SIGNALS)
-def test_chunked_body_without_length_is_cut_off(server, signal):
+def test_chunked_body_without_length_is_cut_off(shared, signal):
     """A body that announces no length and goes on past the limit gets its 413 while it is still being sent."""
-    answer = server.client.post(f"/v1/{signal}", content=(b"a" * 2**20 for _ in range(40)), headers=PROTOBUF)
+    answer = shared.client.post(f"/v1/{signal}", content=(b"a" * 2**20 for _ in range(40)), headers=PROTOBUF)
 
     assert answer.status_code == 413
     assert "16777216 bytes" in sentence(answer)
 
 
-def test_declared_length_over_the_limit_is_refused_unread(server):
+def test_declared_length_over_the_limit_is_refused_unread(shared):
     """A Content-Length past the limit is refused as soon as the little that is sent has come."""
-    host, port = server.url.removeprefix("http://").split(":")
-    head = f"POST /v1/traces HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {2**40}\r\n\r\n"
+    host, port = shared.url.removeprefix("http://").split(":")
+    head = (
+        f"POST /v1/traces HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {2**40}\r\n\r\n"
+    )
     with socket.create_connection((host, int(port)), timeout=20) as sock:
         sock.sendall(head.encode() + b"x" * 1000)
         sock.shutdown(socket.SHUT_WR)
@@ -272,9 +280,12 @@ def test_good_part_of_a_bad_request_is_not_kept(server):
     assert counted(server)["spans"] == 0
 
 
-@pytest.mark.parametrize(("error", "status"), [(StoreFullError("The store is full."), 507), (StoreUnavailableError("Away."), 503)])
+@pytest.mark.parametrize(
+    ("error", "status"), [(StoreFullError("The store is full."), 507), (StoreUnavailableError("Away."), 503)]
+)
 def test_store_that_cannot_take_more_is_told(server, monkeypatch, error, status):
     """A full store answers 507; one that is away 503 with a time to come back, so that exporters try again."""
+
     def fail(*_: object, **__: object) -> int:
         raise error
 
@@ -309,9 +320,9 @@ def test_client_that_hangs_up_leaves_nothing(server):
     assert counted(server)["spans"] == 1
 
 
-def test_only_post_is_served(server):
+def test_only_post_is_served(shared):
     """Another method is answered by a sentence as well."""
-    answer = server.client.get("/v1/traces")
+    answer = shared.client.get("/v1/traces")
 
     assert (answer.status_code, sentence(answer)) == (405, "Method Not Allowed")
 
@@ -324,7 +335,9 @@ from stagelight.config import load
 from stagelight.web.server import serve
 serve(load(environ={}, port=0, store=sys.argv[1]), on_ready=lambda found: print(found.url, flush=True))
 """
-    with subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "s.db")], stdout=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "s.db")], stdout=subprocess.PIPE, text=True
+    ) as child:
         assert child.stdout is not None
         url = child.stdout.readline().strip()
         try:
@@ -365,10 +378,10 @@ def test_search_finds_what_was_sent(server):
     assert len(server.store.traces.search(TraceQuery(attributes={"order": "o-17"})).rows) == 1
 
 
-def test_official_parser_reads_our_answer(server):
+def test_official_parser_reads_our_answer(shared):
     """The answer to protobuf is protobuf, and empty: all was taken."""
-    answer = server.client.post("/v1/traces", content=ExportTraceServiceRequest().SerializeToString(), headers=PROTOBUF)
+    answer = shared.client.post("/v1/traces", content=ExportTraceServiceRequest().SerializeToString(), headers=PROTOBUF)
 
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/x-protobuf")
     assert not ExportTraceServiceResponse.FromString(answer.content).HasField("partial_success")
-    assert json.loads(server.client.post("/v1/traces", content=b"{}", headers=JSON).content) == {}
+    assert json.loads(shared.client.post("/v1/traces", content=b"{}", headers=JSON).content) == {}

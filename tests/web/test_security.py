@@ -9,10 +9,10 @@ import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 from hypothesis import given
 from hypothesis import strategies as st
-from serving import served
-from spans import body, span
 from starlette.requests import HTTPConnection
 
+from serving import served
+from spans import body, span
 from stagelight import _clock, wire
 from stagelight.config import load
 from stagelight.errors import ConfigurationError, StoreUnavailableError
@@ -72,7 +72,9 @@ def test_odd_host_headers_never_raise(text):
     assert not set(name) & set("@/\\?#[] ")
 
 
-@pytest.mark.parametrize("origin", ["null", "https://evil.example", "http://localhost:1", "file://", "http://127.0.0.1", "http://[", "evil"])
+@pytest.mark.parametrize(
+    "origin", ["null", "https://evil.example", "http://localhost:1", "file://", "http://127.0.0.1", "http://[", "evil"]
+)
 @pytest.mark.parametrize(
     ("method", "path", "headers", "content"),
     [
@@ -230,7 +232,9 @@ def test_each_path_asks_for_its_scope(shared_guarded, method, path, scope):
         assert answer.status_code in (200, 400, 404, 422)
 
 
-@pytest.mark.parametrize("shown", ["Bearer", "Bearer ", "Bearer sl_x_y", "Basic sl_x_y", "Bearer " + "x" * 5000, "Bearer \xff"])
+@pytest.mark.parametrize(
+    "shown", ["Bearer", "Bearer ", "Bearer sl_x_y", "Basic sl_x_y", "Bearer " + "x" * 5000, "Bearer \xff"]
+)
 def test_odd_tokens_open_nothing(shared_guarded, shown):
     """Broken, unknown and over-long tokens are answered as none."""
     host, port = shared_guarded.url.removeprefix("http://").split(":")
@@ -295,7 +299,9 @@ def test_store_away_is_a_503_and_not_an_open_door(guarded, monkeypatch):
 def test_token_overrides_the_tenant_of_the_body_and_mismatches_are_counted(guarded):
     """Spans and rows are kept under the token's tenant whatever they say, and what said otherwise is counted."""
     writer, reader = guarded.token("ingest", "feedback"), guarded.token("read", "admin")
-    spans = body(span(attributes={"stagelight.tenant": "other"}), span(attributes={"stagelight.tenant": "acme"}), span())
+    spans = body(
+        span(attributes={"stagelight.tenant": "other"}), span(attributes={"stagelight.tenant": "acme"}), span()
+    )
     guarded.client.post("/v1/traces", headers={**PROTOBUF, **writer}, content=spans).raise_for_status()
     guarded.client.post("/api/truth", headers=writer, json={**TRUTH, "tenant": "other"}).raise_for_status()
 
@@ -308,7 +314,9 @@ def test_token_overrides_the_tenant_of_the_body_and_mismatches_are_counted(guard
 def test_mismatches_are_seen(guarded):
     """The count of records that claimed another tenant is part of the server's health, for an admin alone."""
     writer = guarded.token("ingest")
-    spans = body(span(attributes={"stagelight.tenant": "other"}), span(attributes={"stagelight.tenant": "acme"}), span())
+    spans = body(
+        span(attributes={"stagelight.tenant": "other"}), span(attributes={"stagelight.tenant": "acme"}), span()
+    )
     guarded.client.post("/v1/traces", headers={**PROTOBUF, **writer}, content=spans).raise_for_status()
 
     for who in ({}, guarded.token("read"), {"Authorization": "Bearer sl_x_y"}):
@@ -325,11 +333,20 @@ def test_foreign_ids_are_404_everywhere(guarded):
     metric = wire.encode_metrics([point], "protobuf")
     guarded.client.post("/v1/metrics", headers={**PROTOBUF, **ours}, content=metric).raise_for_status()
     app = create_app(guarded.store, load(environ={}))
-    paths = [route.path for route in _routes(app) if "GET" in route.methods and "{" in route.path and "/static/" not in route.path]
+    paths = [
+        route.path
+        for route in _routes(app)
+        if "GET" in route.methods and "{" in route.path and "/static/" not in route.path
+    ]
     assert len(paths) >= 5
 
     for path in paths:
-        filled = path.replace("{trace_id}", f"{7:032x}").replace("{span_id}", secret.span_id).replace("{stage:path}", "secret-stage").replace("{name}", "secret_metric")
+        filled = (
+            path.replace("{trace_id}", f"{7:032x}")
+            .replace("{span_id}", secret.span_id)
+            .replace("{stage:path}", "secret-stage")
+            .replace("{name}", "secret_metric")
+        )
         own, foreign = (guarded.client.get(filled, headers=who) for who in (ours, theirs))
         assert own.status_code == 200, filled
         if "stage" in path:
@@ -339,7 +356,17 @@ def test_foreign_ids_are_404_everywhere(guarded):
             assert (len(own.json()["series"]), foreign.json()["series"]) == (1, [])
         else:
             assert foreign.status_code == 404, filled
-    lists = ("/", "/traces", "/traces/suggest?field=session", "/traces/suggest", "/api/traces", "/api/stages", "/api/sessions", "/api/attributes", "/api/attributes?key=secret.key")
+    lists = (
+        "/",
+        "/traces",
+        "/traces/suggest?field=session",
+        "/traces/suggest",
+        "/api/traces",
+        "/api/stages",
+        "/api/sessions",
+        "/api/attributes",
+        "/api/attributes?key=secret.key",
+    )
     for path in lists:
         answer = guarded.client.get(path, headers=theirs)
         assert answer.status_code == 200
@@ -421,6 +448,7 @@ def test_login_leads_nowhere_else(guarded):
 
 def test_sessions_are_bounded_and_end(monkeypatch):
     """The oldest of too many sessions is logged out, and each ends after its time."""
+
     def asking(session: str) -> HTTPConnection:
         return HTTPConnection({"type": "http", "headers": [(b"cookie", f"{login.COOKIE}={session}".encode())]})
 

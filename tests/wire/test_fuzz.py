@@ -134,8 +134,9 @@ def test_random_bytes_as_a_compressed_body(body: bytes, encoding: str, size: int
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 @medias
-@settings(max_examples=200_000, deadline=None)
+@settings(max_examples=100_000, deadline=None)
 @given(body=st.binary(max_size=2_000))
 def test_random_bytes_for_longer(media: wire.Media, body: bytes) -> None:
     """The same as above, for an hour's run."""

@@ -140,6 +140,8 @@ def test_packed_numbers_may_be_text() -> None:
         ({"attributes": [{"value": {"boolValue": 1}}]}, "AnyValue.boolValue wants true or false, found 1."),
         ({"attributes": [{"value": {"bytesValue": "?"}}]}, "AnyValue.bytesValue wants base64, found '?'."),
         ({"attributes": [{"value": {"doubleValue": "one"}}]}, "AnyValue.doubleValue wants a number, found 'one'."),
+        ({"attributes": [{"value": {"doubleValue": "inf"}}]}, "AnyValue.doubleValue wants a number, found 'inf'."),
+        ({"attributes": [{"value": {"doubleValue": "1_0"}}]}, "AnyValue.doubleValue wants a number, found '1_0'."),
         ({"attributes": [{"value": {"doubleValue": False}}]}, "AnyValue.doubleValue wants a number, found False."),
         ({"attributes": [{"value": {"doubleValue": 10**400}}]}, "AnyValue.doubleValue wants a number, found 1000"),
         ({"attributes": [{"value": {"intValue": 2**63}}]}, "AnyValue.intValue wants a whole number in its range"),

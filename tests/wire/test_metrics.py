@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import tracemalloc
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -112,6 +113,16 @@ def test_the_grid_loses_no_count(scale: int, offset: int, counts: list[int], bel
     assert sum(buckets) == sum(counts) + below
     assert len(buckets) == len(bounds) + 1
     assert all(low < high for low, high in pairwise(bounds))
+
+
+def test_a_hostile_scale_makes_no_huge_number() -> None:
+    """The lowest scale that fits in the message would shift a number by two billion bits."""
+    tracemalloc.start()
+    on_grid(-(2**31), 4, [1])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < 2**20
 
 
 @given(scale=st.integers(-12, 12), upper=st.integers(-60_000, 60_000))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stagelight import _guard
@@ -77,5 +79,10 @@ def from_settings(settings: Settings) -> Sink | None:
     sink = HttpSink(settings.url, settings.token)
     if not settings.spool_max_bytes:
         return sink
-    folder = settings.spool or str(state_folder() / "spool")
+    folder = Path(settings.spool) if settings.spool else state_folder() / "spool" / _owner(settings)
     return SpooledSink(sink, Spool(folder, settings.spool_max_bytes))
+
+
+def _owner(settings: Settings) -> str:
+    """A folder's name for each server and token: rows that one program left must not go elsewhere, or to another tenant."""
+    return hashlib.sha256(f"{settings.url}\0{settings.token}".encode()).hexdigest()[:16]

@@ -76,13 +76,13 @@ class Spool:
         try:
             with self._locked("lock"):
                 held = self.size
-                if held + len(text) > self._max_bytes:
-                    raise UnreachableError(f"the spool is full: {held} of {self._max_bytes} bytes")
-                self._write(text)
-        except UnreachableError:  # an OSError too, by way of ConnectionError
-            raise
+                fits = held + len(text) <= self._max_bytes
+                if fits:
+                    self._write(text)
         except OSError as error:
             raise UnreachableError(f"the spool cannot be written: {error.strerror or error}") from error
+        if not fits:
+            raise UnreachableError(f"the spool is full: {held} of {self._max_bytes} bytes")
 
     def batch(self, limit: int) -> Batch | None:
         """The first `limit` rows that are not settled, or fewer; None where nothing waits.

@@ -135,7 +135,6 @@ def _buckets(point: metrics_pb2.HistogramDataPoint) -> tuple[tuple[float, ...], 
 
 
 def _exponential_buckets(point: metrics_pb2.ExponentialHistogramDataPoint) -> tuple[tuple[float, ...], tuple[int, ...]]:
-    _count(point.count)
     below = point.zero_count + sum(point.negative.bucket_counts)
     bounds, counts = on_grid(point.scale, point.positive.offset, point.positive.bucket_counts, below=below)
     _count(max(counts))
