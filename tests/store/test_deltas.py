@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stagelight.store.deltas import REMEMBERED, Delta, State, level, step
 from stagelight.wire.records import MetricPoint
+
+if TYPE_CHECKING:
+    import random
 
 increments = st.lists(st.integers(0, 100), min_size=1, max_size=20)
 
@@ -46,10 +50,10 @@ def test_deltas_add_up_to_the_last_value(steps: list[int]) -> None:
 
 
 @given(increments, st.randoms(use_true_random=False))
-def test_points_sent_again_and_out_of_order_add_nothing(steps: list[int], draw: object) -> None:
+def test_points_sent_again_and_out_of_order_add_nothing(steps: list[int], draw: random.Random) -> None:
     """However points are repeated and mixed, the sum is the latest value; a late point is part of it already."""
     points = rising(steps) * 2
-    draw.shuffle(points)  # type: ignore[attr-defined]  a Random
+    draw.shuffle(points)
 
     assert total(points) == sum(steps)
 
@@ -81,7 +85,11 @@ def test_each_bucket_of_a_histogram_adds_up(steps: list[tuple[int, int, int]]) -
         point = histogram(tuple(sum(column) for column in zip(*steps[: n + 1], strict=True)), n + 1)
         state, delta = step(state, point)
         assert delta is not None
-        value, count, buckets = value + delta.value, count + delta.count, [a + b for a, b in zip(buckets, delta.buckets, strict=True)]
+        value, count, buckets = (
+            value + delta.value,
+            count + delta.count,
+            [a + b for a, b in zip(buckets, delta.buckets, strict=True)],
+        )
 
     assert tuple(buckets) == point.buckets
     assert (value, count) == (point.value, point.count)
@@ -102,11 +110,11 @@ def delta_point(value: float, time_ns: int) -> MetricPoint:
 
 
 @given(increments, st.randoms(use_true_random=False))
-def test_deltas_count_once_in_any_order(steps: list[int], draw: object) -> None:
+def test_deltas_count_once_in_any_order(steps: list[int], draw: random.Random) -> None:
     """A delta that is sent again, as a retry does, is known by its time; one that is late is not."""
     points = [delta_point(value, n + 1) for n, value in enumerate(steps)]
     mixed = points * 2
-    draw.shuffle(mixed)  # type: ignore[attr-defined]  a Random
+    draw.shuffle(mixed)
 
     assert total(mixed) == sum(steps)
 

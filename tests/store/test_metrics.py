@@ -68,7 +68,11 @@ def test_a_stage_that_was_not_called_is_still_there(store: Store) -> None:
 
 def test_points_sent_again_change_nothing(store: Store) -> None:
     """A batch that is retried after its answer got lost is counted once, cumulative or delta."""
-    batch = [calls(10, 5), durations((1, 2, 3), 5, bounds=(1.0, 2.0)), calls(4, 6, temporality="delta", attributes={"stage": "d"})]
+    batch = [
+        calls(10, 5),
+        durations((1, 2, 3), 5, bounds=(1.0, 2.0)),
+        calls(4, 6, temporality="delta", attributes={"stage": "d"}),
+    ]
     assert store.metrics.write(batch) == 3
     before = stages(store)
 
@@ -91,9 +95,9 @@ def test_a_restarted_server_neither_loses_nor_doubles(path: Path) -> None:
 def test_a_restarted_program_and_a_second_one_add_up(store: Store) -> None:
     """Another start or another instance is another series of counts; the stage is the sum."""
     store.metrics.write([calls(10, 5), calls(7, 8, resource={"service.instance.id": "two"})])
-    store.metrics.write([calls(3, 25, start_s=20)])
+    store.metrics.write([calls(3, 25, start_s=20), calls(15, 45, start_s=40)])
 
-    assert stages(store)["predict"].calls == 20
+    assert stages(store)["predict"].calls == 10 + 7 + 3 + 15
 
 
 def test_spans_stand_in_where_there_are_no_metrics(store: Store) -> None:
@@ -121,7 +125,12 @@ def test_the_active_gauge_adds_up_its_senders(store: Store) -> None:
         time = START + round(at_s * NS)
         resource = {"service.instance.id": who}
         return MetricPoint(
-            name="stagelight_stages_active", kind="gauge", value=value, time_ns=time, attributes={"stage": "predict"}, resource=resource
+            name="stagelight_stages_active",
+            kind="gauge",
+            value=value,
+            time_ns=time,
+            attributes={"stage": "predict"},
+            resource=resource,
         )
 
     store.metrics.write([calls(1, 5), active(2, 5, "a"), active(5, 6, "b"), active(3, 9, "a")])
@@ -130,10 +139,26 @@ def test_the_active_gauge_adds_up_its_senders(store: Store) -> None:
     assert stages(store, 0, 1_000)["predict"].active == 0
 
 
+def test_a_bucket_fills_over_several_writes(store: Store) -> None:
+    """What falls into the same 10 seconds is added up, values, counts and buckets, whoever sent it; a gauge is not."""
+    for number, second in enumerate((1, 4, 9), 1):
+        store.metrics.write([calls(number, second), durations((number, number), second, bounds=(1.0,))])
+    for who in ("a", "b"):
+        gauge = MetricPoint(name="g", kind="gauge", value=1, time_ns=START, resource={"service.instance.id": who})
+        store.metrics.write([gauge])
+
+    (point,) = store.metrics.series("predict", START, START + 10 * NS)
+
+    assert (point.calls, point.p50_ms) == (3, 1000.0)
+    assert store.admin.size().rollups == 4
+
+
 def test_a_chart_has_every_step(store: Store) -> None:
     """A step in which nothing happened is there with 0, so that a line falls to it; steps are multiples of 10 s."""
     bounds = (1.0, 2.0)
-    store.metrics.write([calls(4, 5), calls(10, 25), durations((4, 0, 0), 5, bounds=bounds), durations((4, 6, 0), 25, bounds=bounds)])
+    store.metrics.write(
+        [calls(4, 5), calls(10, 25), durations((4, 0, 0), 5, bounds=bounds), durations((4, 6, 0), 25, bounds=bounds)]
+    )
 
     found = store.metrics.series("predict", START, START + 40 * NS)
 
@@ -197,7 +222,9 @@ def test_a_metric_has_a_largest_number_of_series(store: Store, monkeypatch: pyte
 
 def test_what_is_not_a_number_is_left_out(store: Store) -> None:
     """NaN and infinity, which no database keeps, do not lose the points beside them."""
-    assert store.metrics.write([calls(float("nan"), 5), calls(float("inf"), 6), calls(2, 7)]) == 1
+    broken = [calls(value, 5, attributes={"stage": "broken"}) for value in (float("nan"), float("inf"))]
+    assert store.metrics.write([*broken, calls(2, 7)]) == 1
+    assert set(stages(store)) == {"predict"}
     assert store.metrics.write([]) == 0
 
 

@@ -25,7 +25,9 @@ from stored import trace
 
 def run(code: str, *arguments: str) -> str:
     """What a fresh interpreter prints."""
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True, timeout=60
+    )
     return done.stdout.strip()
 
 
@@ -90,7 +92,9 @@ def test_importing_the_room_loads_no_database() -> None:
 
 def test_two_programs_open_a_new_file_at_once(tmp_path: Path) -> None:
     """Both get a working store; the tables are made once."""
-    code = "import sys; from stagelight.store import open_store; s = open_store(sys.argv[1]); print(s.admin.size().traces)"
+    code = (
+        "import sys; from stagelight.store import open_store; s = open_store(sys.argv[1]); print(s.admin.size().traces)"
+    )
     command = [sys.executable, "-c", code, str(tmp_path / "a.db")]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)]
 
@@ -109,7 +113,9 @@ def test_a_newer_database_is_refused_and_left_alone(tmp_path: Path, version: str
         connection.execute("UPDATE alembic_version SET version_num = ?", (version,))
     before = path.read_bytes()
 
-    with pytest.raises(StoreVersionError, match=f"newer stagelight .tables {version}, this one knows up to 0001.: upgrade"):
+    with pytest.raises(
+        StoreVersionError, match=f"newer stagelight .tables {version}, this one knows up to 0001.: upgrade"
+    ):
         open_store(path)
 
     assert path.read_bytes() == before
@@ -149,7 +155,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     """A file where a folder should be is said, not a traceback about it."""
     (tmp_path / "file").touch()
 
-    with pytest.raises(StoreUnavailableError, match="the folder .*file cannot be made"):
+    with pytest.raises(StoreUnavailableError, match=r"the folder .*file cannot be made"):
         open_store(tmp_path / "file" / "a.db")
 
 
@@ -184,7 +190,10 @@ def test_a_missing_sqlalchemy_names_its_extra() -> None:
         "except Exception as error: print(type(error).__name__, error)"
     )
 
-    assert run(code) == "MissingExtraError the store needs packages that are not installed: pip install 'stagelight[store]'"
+    assert (
+        run(code)
+        == "MissingExtraError the store needs packages that are not installed: pip install 'stagelight[store]'"
+    )
 
 
 def test_the_migrations_travel_with_the_package(tmp_path: Path) -> None:

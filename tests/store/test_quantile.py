@@ -73,7 +73,9 @@ def test_even_samples_give_their_own_quantile() -> None:
     samples = np.linspace(0, 1, 100_001)[1:]
 
     for q in (0.1, 0.5, 0.95, 0.99):
-        assert histogram_quantile(q, BOUNDS, bucketed(samples)) == pytest.approx(float(np.quantile(samples, q)), abs=1e-4)
+        assert histogram_quantile(q, BOUNDS, bucketed(samples)) == pytest.approx(
+            float(np.quantile(samples, q)), abs=1e-4
+        )
 
 
 @given(counts, st.floats(0, 1), st.floats(0, 1))
@@ -86,19 +88,30 @@ def test_a_larger_share_is_never_a_smaller_value(buckets: list[int], one: float,
 
 
 def test_prometheus_agrees(program: Callable[[str], str], tmp_path: Path) -> None:
-    """promtool's `histogram_quantile` over the same buckets gives the same numbers."""
+    """The `histogram_quantile` of promtool over the same buckets gives the same numbers."""
     buckets = bucketed(np.random.default_rng(11).lognormal(-2, 1.5, 1_000))
     rising = np.cumsum(buckets)
-    lines = [f'      - series: "d_bucket{{le=\\"{le}\\"}}"\n        values: "{count}"' for le, count in zip([*BOUNDS, "+Inf"], rising, strict=True)]
+    lines = [
+        f'      - series: "d_bucket{{le=\\"{le}\\"}}"\n        values: "{count}"'
+        for le, count in zip([*BOUNDS, "+Inf"], rising, strict=True)
+    ]
     checks = [
-        f'      - expr: abs(histogram_quantile({q}, d_bucket) - {histogram_quantile(q, BOUNDS, buckets)!r}) < bool 1e-9\n'
+        f"      - expr: abs(histogram_quantile({q}, d_bucket) - {histogram_quantile(q, BOUNDS, buckets)!r}) < bool 1e-9\n"
         "        exp_samples:\n          - {labels: '{}', value: 1}"
         for q in (0.01, 0.5, 0.95, 0.99, 0.9999)
     ]
-    text = "rule_files: []\ntests:\n  - input_series:\n" + "\n".join(lines) + "\n    promql_expr_test:\n" + "\n".join(checks) + "\n"
+    text = (
+        "rule_files: []\ntests:\n  - input_series:\n"
+        + "\n".join(lines)
+        + "\n    promql_expr_test:\n"
+        + "\n".join(checks)
+        + "\n"
+    )
     (tmp_path / "test.yml").write_text(text)
 
-    done = subprocess.run([program("promtool"), "test", "rules", tmp_path / "test.yml"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [program("promtool"), "test", "rules", tmp_path / "test.yml"], capture_output=True, text=True, check=False
+    )
 
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -111,6 +124,9 @@ def test_adding_up_equal_bounds_is_adding_counts(one: list[int], other: list[int
 
 def test_adding_up_other_bounds_keeps_what_both_know() -> None:
     """At a bound which both have, the count below is exact; nothing is made up in between."""
-    assert merged([([1.0, 2.0, 4.0], [1, 2, 3, 4]), ([2.0, 4.0, 8.0], [10, 20, 30, 40])]) == ([2.0, 4.0], [13.0, 23.0, 74.0])
+    assert merged([([1.0, 2.0, 4.0], [1, 2, 3, 4]), ([2.0, 4.0, 8.0], [10, 20, 30, 40])]) == (
+        [2.0, 4.0],
+        [13.0, 23.0, 74.0],
+    )
     assert merged([]) == ([], [])
     assert merged([([1.0], [1])]) == ([], [])  # counts that do not fit the bounds say nothing

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from drawn_records import scalars, texts
-from stagelight.store import TraceQuery, open_store
+from stagelight.store import TraceQuery, open_store, signature
 from stagelight.store.codec import text_of
 from stagelight.wire.records import LogRecord, SpanEvent
 from stored import NS, START, trace
@@ -139,6 +140,24 @@ def test_a_filter_never_misses(store: Store, attributes: dict[str, Any]) -> None
     assert found(store, attributes=wanted, tenant=tenant) == [1]
 
 
+def test_attributes_of_every_part_of_a_trace_count(store: Store) -> None:
+    """A trace that arrives in parts is found by what each of them carried."""
+    first, second, *_ = trace(1)
+    store.traces.write([replace(first, attributes={"early": "a"})])
+    store.traces.write([replace(second, attributes={"late": "b"})])
+
+    assert found(store, attributes={"early": "a", "late": "b"}) == [1]
+
+
+def test_signatures_are_the_same_in_every_process() -> None:
+    """What one process wrote another finds: three bits that follow from the text alone, worked out here from zlib's CRC-32."""
+    digest = zlib.crc32(b"user.id=ann")
+
+    assert signature.bits("user.id", "ann") == sum(
+        1 << number for number in {digest % 512, digest // 512 % 512, digest // 512**2 % 512}
+    )
+
+
 def test_a_trace_of_many_spans_is_still_found(store: Store) -> None:
     """A signature that is full of bits filters nothing out, and the spans decide."""
     spans = [replace(span, attributes={"n": number}) for number, span in enumerate(trace(1, 2_000))]
@@ -180,7 +199,9 @@ def test_pages_show_a_trace_once_while_others_arrive(store: Store) -> None:
     assert [int(row.trace_id, 16) for row in first.rows + second.rows] == list(range(19, 9, -1))
 
 
-@pytest.mark.parametrize("cursor", ["x", "recent", "recent.1", "slowest.1.1", "recent.-1.5", "recent.²3.1", "recent." + "9" * 50 + ".1"])
+@pytest.mark.parametrize(
+    "cursor", ["x", "recent", "recent.1", "slowest.1.1", "recent.-1.5", "recent.²3.1", "recent." + "9" * 50 + ".1"]
+)
 def test_a_cursor_that_does_not_parse_starts_anew(store: Store, cursor: str) -> None:
     """What somebody typed into the address bar is no error."""
     store.traces.write(trace(1))

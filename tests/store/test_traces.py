@@ -46,7 +46,9 @@ def test_hostile_text_loses_no_neighbour(store: Store) -> None:
     """A lone surrogate or a NUL, in a name, a value, a key or an event, is replaced; the batch is stored."""
     bad = "a\ud800\0b"
     first, second, *_ = trace(1)
-    first = replace(first, name=bad, attributes={bad: [bad], "session.id": bad}, events=(SpanEvent(name=bad, time_ns=1),))
+    first = replace(
+        first, name=bad, attributes={bad: [bad], "session.id": bad}, events=(SpanEvent(name=bad, time_ns=1),)
+    )
     first = replace(first, resource={bad: bad, "service.name": bad}, status_message=bad)
 
     assert store.traces.write([first, second]) == 2
@@ -102,7 +104,9 @@ def test_the_summary_does_not_depend_on_the_order(store: Store, seed: int, write
     """However a trace is cut into writes, and in whatever order they come, its summary is that of the whole."""
     draw = random.Random(seed)
     whole_trace = [
-        replace(span, status=draw.choice(["error", "unset"]), attributes={"gen_ai.usage.input_tokens": draw.randrange(9)})
+        replace(
+            span, status=draw.choice(["error", "unset"]), attributes={"gen_ai.usage.input_tokens": draw.randrange(9)}
+        )
         for span in trace(1, spans=6)
     ]
     shuffled = draw.sample(whole_trace, len(whole_trace))
@@ -259,12 +263,16 @@ def test_a_pin_says_why(store: Store) -> None:
 def test_suggestions_are_a_bounded_sample(store: Store) -> None:
     """Keys and values that occur are offered, a hundred values of each key at most, long ones never."""
     for number in range(150):
-        store.traces.write(trace(number, 1, attributes={"n": number, "long": "x" * 500}, resource={"service.name": "shop"}))
+        store.traces.write(
+            trace(number, 1, attributes={"n": number, "long": "x" * 500}, resource={"service.name": "shop"})
+        )
 
     assert store.traces.attribute_keys() == ["n", "service.name"]
     assert store.traces.attribute_keys("serv") == ["service.name"]
     assert store.traces.attribute_keys("%") == []
     assert len(store.traces.attribute_values("n")) == 100
+    with store._database.reading() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM attribute_values WHERE key = 'n'").scalar() == 100
     assert store.traces.attribute_values("service.name") == ["shop"]
     assert store.traces.attribute_values("service.name", tenant="other") == []
 

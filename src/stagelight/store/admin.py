@@ -60,11 +60,12 @@ class Admin:
         now = _clock.wall_ns()
         traces_before, rows_before = now - self._trace_ns, now - self._row_ns
         before = self._capacity.used_bytes()
+        with self._database.writing() as connection:
+            rows = removal.old_rows(connection, rows_before)  # first, because feedback holds on to traces
         gone = self._all(lambda connection: removal.oldest_traces(connection, traces_before))
         lines = self._all(lambda connection: removal.oldest_logs(connection, rows_before))
         with self._database.writing() as connection:
             buckets = removal.oldest_rollups(connection, rows_before)
-            rows = removal.old_rows(connection, rows_before)
             removal.old_notes(connection, rows_before, traces_before - HOUR_NS)
         merged = self._all(lambda connection: coarsen(connection, self._rollups, now - FINE_NS))
         if gone or lines or buckets or rows or merged:

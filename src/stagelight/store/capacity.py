@@ -42,7 +42,10 @@ class Capacity:
         if path is not None:
             return sum(_size(path.with_name(path.name + suffix)) for suffix in ("", "-wal"))
         with self._database.reading() as connection:
-            sizes = (sa.func.pg_total_relation_size(table.name) for table in metadata.tables.values())
+            sizes = (
+                sa.func.pg_total_relation_size(sa.literal_column(f"'{table.name}'"))
+                for table in metadata.tables.values()
+            )
             return sum(connection.execute(sa.select(size)).scalar() or 0 for size in sizes)
 
     def check(self) -> None:

@@ -33,6 +33,7 @@ T = TypeVar("T")
 
 BUSY_MS = 5_000
 PATIENCE_NS = 30 * 1_000_000_000  #: How long a write waits for its turn in all, busy timeouts included.
+FORK_PATIENCE_S = 2.0  #: How long a fork waits for a write to end; one that takes longer is not worth a standstill.
 CACHE_KIB = 16 * 1024
 MANY = 500  #: Values in one IN list.
 
@@ -46,6 +47,7 @@ class Database:
         self.path = Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
         self.engine = sa.create_engine(url, **_options(url))
         self._turn = threading.RLock()
+        self._held = False  # for a fork
         if self.path is not None:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
@@ -94,21 +96,48 @@ class Database:
         """Close every connection."""
         self.engine.dispose()
 
-    def after_fork(self) -> None:
-        """Forget the parent's connections and locks; using them here would corrupt the file."""
+    def before_fork(self) -> None:
+        """Finish writing and close what is idle.
+
+        SQLite keeps what it knows of locks in the process's memory: a child that inherits an open file believes in
+        locks which it does not have, and in a write that never ends.
+        """
+        self._held = self._turn.acquire(timeout=FORK_PATIENCE_S)
+        if self._held:
+            self.engine.dispose()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        if self._held:
+            self._held = False
+            self._turn.release()
+
+    def after_fork_in_child(self) -> None:
+        """Begin with connections and a lock of one's own."""
         self.engine.dispose(close=False)
         self._turn = threading.RLock()
+        self._held = False
 
 
 _alive: weakref.WeakSet[Database] = weakref.WeakSet()
 
 
-def _after_fork() -> None:
-    for database in _alive:
-        database.after_fork()
+def _before_fork() -> None:
+    for database in list(_alive):
+        database.before_fork()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+def _after_fork_in_parent() -> None:
+    for database in list(_alive):
+        database.after_fork_in_parent()
+
+
+def _after_fork_in_child() -> None:
+    for database in list(_alive):
+        database.after_fork_in_child()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
 
 
 def _options(url: sa.URL) -> dict[str, Any]:

@@ -44,10 +44,10 @@ class Logs:
         if not rows:
             return 0
         self._capacity.check()
-        insert = self._database.insert(logs).on_conflict_do_nothing()
+        insert = self._database.insert(logs).on_conflict_do_nothing().returning(logs.c.id)
         with self._database.writing() as connection:
             senders.save(connection, self._database, now)
-            return connection.execute(insert, list(rows.values())).rowcount
+            return len(connection.execute(insert, list(rows.values())).all())
 
     def of_trace(self, trace_id: str, *, tenant: str | None = None) -> list[LogRecord]:
         """Return the lines written inside a trace, by time."""

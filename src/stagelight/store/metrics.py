@@ -184,7 +184,7 @@ def _state_row(key: StateKey, owner: Tenancy, state: State) -> dict[str, Any]:
         "start_ns": key[2],
         "time_ns": whole(state.time_ns),
         "value": state.value,
-        "observations": state.count,
+        "observations": whole(state.count),
         "buckets": ",".join(map(str, state.buckets)),
         "recent": ",".join(map(str, state.recent)),
     }

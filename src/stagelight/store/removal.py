@@ -39,9 +39,13 @@ def oldest_traces(connection: sa.Connection, before_ns: int | None = None) -> in
         pins.c.workspace == traces.c.workspace,
     )
     columns = traces.c.id, traces.c.tenant, traces.c.workspace, traces.c.trace_id
-    chosen = sa.select(*columns).where(~sa.exists().where(*mine)).order_by(traces.c.seen_ns, traces.c.id).limit(TRACES)
-    if before_ns is not None:
-        chosen = chosen.where(traces.c.seen_ns < before_ns)
+    chosen = sa.select(*columns).where(~sa.exists().where(*mine)).order_by(traces.c.seen_ns, traces.c.id)
+    if before_ns is None:
+        # A twentieth at a time: a small store of large traces must not lose nearly all to make a little room.
+        held = connection.execute(sa.select(sa.func.count()).select_from(traces)).scalar_one()
+        chosen = chosen.limit(min(TRACES, held // 20 + 1))
+    else:
+        chosen = chosen.where(traces.c.seen_ns < before_ns).limit(TRACES)
     found = connection.execute(chosen).all()
     if found:
         numbers = [row.id for row in found]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from stagelight import _clock
-from stagelight.store.codec import NAME_CHARS, clean, json_text
+from stagelight.store.codec import NAME_CHARS, clean, json_text, whole
 from stagelight.store.database import parts
 from stagelight.store.tables import rollups, series
 from stagelight.wire.records import Tenancy
@@ -201,9 +202,10 @@ def _gather(rows: dict[tuple[Any, ...], dict[str, Any]], key: tuple[Any, ...], a
 
 
 def _rollup_row(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name != "is_level"} | {
-        "buckets": ",".join(map(str, row["buckets"]))
-    }
+    kept = {name: value for name, value in row.items() if name != "is_level"}
+    # Sums of what is sent may leave the range of a number, which no column holds.
+    kept["value"] = kept["value"] if math.isfinite(kept["value"]) else 0.0
+    return kept | {"observations": whole(kept["observations"]), "buckets": ",".join(map(str, kept["buckets"]))}
 
 
 def counts_of(text: str) -> list[int]:

@@ -117,9 +117,11 @@ def _bare(value: str) -> list[object]:
         parsed = json.loads(value) if len(value) <= LONGEST_BARE else ""
     except (ValueError, RecursionError):
         return []
-    if type(parsed) in (int, float) and (is_plain(parsed) or parsed == 0):
+    if type(parsed) is bool or not isinstance(parsed, int | float):
+        return [] if isinstance(parsed, str) else [parsed]
+    if is_plain(parsed) or parsed == 0:
         return [parsed, float(parsed), int(parsed)]
-    return [] if isinstance(parsed, str) else [parsed]
+    return [parsed]
 
 
 def _mentions(text: str) -> Condition:
