@@ -101,6 +101,9 @@ class Whole:
 
     def end(self, timeout_s: float) -> bool:
         """Deliver, within `timeout_s` seconds, and leave the process as it was; say whether all arrived."""
+        from stagelight.stages import lifecycle
+
+        lifecycle.abandon_all()  # what was begun and never ended is told as such, not lost
         good = self.telemetry.shutdown(timeout_s)
         if current.current() is self.telemetry:
             current.install(None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stagelight import _guard, sink
+from stagelight import _clock, _guard, sink
 from stagelight.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from stagelight.sink import Sink
     from stagelight.store import Store
     from stagelight.wire.records import SpanRecord
+
+
+EXPIRE_EVERY_NS = 600 * 1_000_000_000
 
 
 class Local:
@@ -30,6 +33,7 @@ class Local:
         on = not settings.disabled
         self._store = _store(settings) if on and settings.store else None
         self._file = _file(settings) if on and settings.trace_log_file else None
+        self._expire_at_ns = 0  # monotonic; the first write of a process looks at once
         #: Where predictions, feedback and truth go; None refuses them.
         self.rows: Sink | None = self._store.rows if self._store else sink.from_settings(settings) if on else None
 
@@ -49,8 +53,14 @@ class Local:
             _guard.attempt("setup", self._store.close)
 
     def _keep(self, records: list[SpanRecord]) -> None:
-        if self._store is not None:
-            self._store.traces.write(records)
+        if self._store is None:
+            return
+        self._store.traces.write(records)
+        # No server looks after this store, so its writer does, on the thread that finished traces have anyway.
+        now = _clock.monotonic_ns()
+        if now >= self._expire_at_ns:
+            self._expire_at_ns = now + EXPIRE_EVERY_NS
+            self._store.admin.expire()
 
     def _append(self, records: list[SpanRecord]) -> None:
         if self._file is not None:
