@@ -10,7 +10,8 @@ WORKDIR /source
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
 COPY examples examples
-RUN python -m venv /opt/stagelight && /opt/stagelight/bin/pip install --no-cache-dir '.[serve]'
+ARG EXTRAS=serve
+RUN python -m venv /opt/stagelight && /opt/stagelight/bin/pip install --no-cache-dir ".[$EXTRAS]"
 
 FROM python:3.11-slim
 RUN useradd --uid 10001 --create-home stagelight && install -d -o stagelight -g stagelight /data

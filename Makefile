@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-long test-release check bench bench-peers format reference clean
+.PHONY: help demo test test-long test-release check lint layers types documents collector bench bench-peers format reference clean
 
 help: ## Say what there is to make.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -26,13 +26,25 @@ test-long: .venv/.dev ## Run the tests that take an hour.
 test-release: .venv/.dev ## Run the tests that take a night.
 	$(BIN)/pytest -m release $(ARGS) || [ $$? -eq 5 ]
 
-check: .venv/.dev ## Lint, types, layers, documents: two minutes at most.
+check: lint layers types documents ## Lint, layers, types, documents: two minutes at most.
+
+lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports --cache-dir .cache/import-linter
+
+layers: .venv/.dev
+	$(BIN)/lint-imports --no-logo --cache-dir .cache/import-linter
+
+types: .venv/.dev
 	$(BIN)/mypy
 	$(BIN)/basedpyright
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist load -m 'not wheel and not long and not release' tests/repo
+
+documents: .venv/.dev # README and docs run, reference and tree are true, public names and tests say what they are for
+	$(BIN)/stagelight generate --check
+	$(BIN)/pytest --numprocesses $(WORKERS) -m 'not wheel and not long and not release' tests/repo
+
+collector: ## Build the collector that tests/stack runs, once, and check its files (ARGS=full: the one for operation).
+	@program=$$(collector/build.sh $(ARGS)) && collector/check.sh "$$program" && echo "$$program"
 
 bench: .venv/.bench ## Measure against raw OpenTelemetry and print the table.
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -44,7 +56,8 @@ format: .venv/.dev ## Format the code and mend what ruff can mend.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-reference: .venv/.dev ## Print anew what docs and ARCHITECTURE.md take from the code.
+reference: .venv/.dev ## Write anew what is generated: rules, dashboards, runbooks, reference, the tree in ARCHITECTURE.md.
+	$(BIN)/stagelight generate
 	$(BIN)/pytest --quiet tests/repo/test_reference.py tests/repo/test_architecture.py --update-golden
 
 clean: ## Remove the environment, the caches and what was built.

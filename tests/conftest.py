@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from opentelemetry import trace
+from opentelemetry._logs import _internal as logs
+from opentelemetry.metrics import _internal as metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,6 +30,12 @@ PACKAGES = {
 
 BUDGETS = {"faults": 240, "stack": 180, "differential": 120, "browser": 90, "statistics": 90}
 REST_BUDGET = 180  #: Seconds, for all other folders together.
+
+GLOBALS = (
+    (trace, "_TRACER_PROVIDER", "_TRACER_PROVIDER_SET_ONCE"),
+    (metrics, "_METER_PROVIDER", "_METER_PROVIDER_SET_ONCE"),
+    (logs, "_LOGGER_PROVIDER", "_LOGGER_PROVIDER_SET_ONCE"),
+)  #: Where OpenTelemetry's API keeps the providers of the process, and that they were set.
 
 
 def installed(name: str) -> str | None:
@@ -74,6 +83,17 @@ def _clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
         yield
 
 
+@pytest.fixture(autouse=True)
+def _no_provider_is_left_behind() -> Iterator[None]:
+    """OpenTelemetry's providers can be set once in a process; what a test sets, the next one shall not find."""
+    before = [getattr(module, name) for module, name, _ in GLOBALS]
+    yield
+    for (module, name, once), value in zip(GLOBALS, before, strict=True):
+        if getattr(module, name) is not value:
+            setattr(module, name, value)
+            getattr(module, once)._done = value is not None
+
+
 def folder_of(nodeid: str) -> str:
     """The folder of tests/ that has a budget of its own, else `rest`.
 
@@ -84,20 +104,20 @@ def folder_of(nodeid: str) -> str:
     return parts[1] if len(parts) > 1 and parts[1] in BUDGETS else "rest"
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what each folder took against its budget, added up over the processes that ran side by side."""
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print how much of the run each folder took, against its budget; processes side by side share the time."""
     seconds: Counter[str] = Counter()
     for report in (report for reports in terminalreporter.stats.values() for report in reports):
         if isinstance(report, pytest.TestReport):
             seconds[folder_of(report.nodeid)] += report.duration
     if not seconds:
         return
-    terminalreporter.section("seconds of tests by folder, against their budget")
+    processes = getattr(config.option, "numprocesses", None) or 1
+    terminalreporter.section(f"seconds by folder, against their budget (tests' time over {processes} side by side)")
     for folder in (*BUDGETS, "rest"):
         if folder in seconds:
-            budget = BUDGETS.get(folder, REST_BUDGET)
-            over = "   OVER" if seconds[folder] > budget else ""
-            terminalreporter.write_line(f"{folder:>12} {seconds[folder]:7.1f} of {budget}{over}")
+            budget, took = BUDGETS.get(folder, REST_BUDGET), seconds[folder] / processes
+            terminalreporter.write_line(f"{folder:>12} {took:7.1f} of {budget}{'   OVER' if took > budget else ''}")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import sys
 
+EXTRA = frozenset({"click", "rich", "fastapi", "starlette", "uvicorn", "jinja2", "nh3"})  #: Of `stagelight[serve]`.
+
 
 def main() -> None:
     """Run the command line; without the packages of `stagelight[serve]` say so and exit with 2."""
     try:
-        from stagelight.cli.main import run  # the bare core has no click; only the command line needs it
+        from stagelight.cli.main import run
+
+        run()
     except ModuleNotFoundError as missing:
-        if missing.name not in {"click", "rich"}:
+        package = (missing.name or "").partition(".")[0]
+        if package not in EXTRA:
             raise
         sys.stderr.write(
-            f"stagelight: the command line needs {missing.name}, which is not installed: "
-            "pip install 'stagelight[serve]'\n"
+            f"stagelight: the command line needs {package}, which is not installed: pip install 'stagelight[serve]'\n"
         )
         sys.exit(2)
-    run()
 
 
 if __name__ == "__main__":

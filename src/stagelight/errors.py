@@ -7,6 +7,7 @@ StagelightError
 ├── InstrumentError (ValueError)         a metric asked for again with another type or other labels
 ├── StageError (TypeError)               `trace_stage` used on something it cannot decorate
 ├── RowError (ValueError)                a prediction, feedback or truth that cannot be kept as it is
+├── AlertError (ValueError)              an alert that Alertmanager would refuse, or could not tell from another
 ├── UnreachableError (ConnectionError)   a server that we send to is away, or does not answer as it should
 ├── WireError (ValueError)               a body that is not what OTLP allows
 │   ├── MalformedBodyError               400
@@ -57,6 +58,10 @@ class StageError(StagelightError, TypeError):
 
 class RowError(StagelightError, ValueError):
     """A prediction, a feedback or a truth cannot be kept as it is; the message is one sentence for the receipt."""
+
+
+class AlertError(StagelightError, ValueError):
+    """An alert cannot be sent as it is; the message is one sentence that says what to change."""
 
 
 class UnreachableError(StagelightError, ConnectionError):

@@ -26,7 +26,7 @@ def test_a_script_reads_the_verdict(call: Call, tmp_path: Path, monkeypatch: pyt
 
     told = json.loads(result.stdout)
     assert (told["verdict"], told["exit_code"], result.exit_code) == ("good", 0, 0), told
-    assert set(told["findings"][0]) == {"hop", "verdict", "found", "advice"}
+    assert set(told["findings"][0]) == {"hop", "verdict", "found", "advice", "seconds"}
 
 
 def test_people_see_a_line_for_each_hop_and_what_to_do(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

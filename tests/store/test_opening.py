@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -18,7 +19,7 @@ from alembic.script import ScriptDirectory
 
 from stagelight.config.paths import state_folder
 from stagelight.errors import ConfigurationError, MissingExtraError, StoreUnavailableError, StoreVersionError
-from stagelight.store import migrate, open_store
+from stagelight.store import facade, migrate, open_store
 from stagelight.store.tables import metadata
 from stored import trace
 
@@ -103,6 +104,47 @@ def test_two_programs_open_a_new_file_at_once(tmp_path: Path) -> None:
         assert (out.strip(), error) == ("0", "")
 
 
+def older(path: Path, version: str) -> dict[str, list[tuple[object, ...]]]:
+    """A database as an earlier version left it, with two rows in every table; what is in it, by table."""
+    database = facade.Database(sa.URL.create("sqlite", database=str(path)))
+    config = Config()
+    config.set_main_option("script_location", str(migrate.SCRIPTS))
+    with database.writing() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, version)
+        tables = sa.MetaData()
+        tables.reflect(connection)
+        for table in tables.tables.values():
+            if table.name != "alembic_version":
+                for number in (1, 2):
+                    values = {c.name: number if c.type.python_type is not str else str(number) for c in table.columns}
+                    connection.execute(sa.insert(table).values(values))
+    database.close()
+    return contents(path)
+
+
+def contents(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every table."""
+    with closing(sqlite3.connect(path)) as connection:
+        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in names}
+
+
+@pytest.mark.parametrize("version", [f"{number:04}" for number in range(1, int(migrate.HEAD))])
+def test_an_older_database_keeps_every_row(tmp_path: Path, version: str) -> None:
+    """Opening the database of each earlier version adds what is new, and changes not a row of what was there."""
+    before = older(tmp_path / "old.db", version)
+    assert all(rows for rows in before.values())
+
+    with open_store(tmp_path / "old.db"):
+        after = contents(tmp_path / "old.db")
+
+    assert after.pop("alembic_version") == [(migrate.HEAD,)]
+    before.pop("alembic_version")
+    assert {name: after[name] for name in before} == before
+    assert [row for name in set(after) - set(before) for row in after[name]] == []
+
+
 @pytest.mark.parametrize("version", ["0099", "a1b2c3d4"])
 def test_a_newer_database_is_refused_and_left_alone(tmp_path: Path, version: str) -> None:
     """One sentence says what was found, what is known and what to do; not a byte changes."""
@@ -114,7 +156,7 @@ def test_a_newer_database_is_refused_and_left_alone(tmp_path: Path, version: str
     before = path.read_bytes()
 
     with pytest.raises(
-        StoreVersionError, match=f"newer stagelight .tables {version}, this one knows up to 0001.: upgrade"
+        StoreVersionError, match=f"newer stagelight .tables {version}, this one knows up to {migrate.HEAD}.: upgrade"
     ):
         open_store(path)
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import httpx
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 T = TypeVar("T")
@@ -33,10 +34,19 @@ def missing(advice: str) -> NoReturn:
 
 
 def free_ports(count: int) -> list[int]:
-    """So many different ports that were free a moment ago."""
+    """So many different ports that were free a moment ago.
+
+    They are below those that the system gives to outgoing connections, so that a server finds its own free again when
+    it is started a second time.
+    """
+    found: list[int] = []
     with ExitStack() as opened:
-        sockets = [opened.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [int(sock.getsockname()[1]) for sock in sockets]
+        while len(found) < count:
+            port = random.SystemRandom().randrange(20_000, 32_000)
+            with suppress(OSError):
+                opened.enter_context(socket.create_server(("127.0.0.1", port)))
+                found.append(port)
+    return found
 
 
 def eventually(look: Callable[[], T], *, seconds: float = READY_S, what: str = "") -> T:
@@ -68,6 +78,7 @@ class Server:
         self._ready = ready
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
+        self.name = log.stem
 
     @property
     def pid(self) -> int:
@@ -86,9 +97,9 @@ class Server:
             self._process = subprocess.Popen(
                 self._command, env=self._env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
-        eventually(self._ready_or_ended, what=f"{self._log.stem} ready")
+        eventually(self._ready_or_ended, what=f"{self.name} ready")
         code = self._process.poll()
-        assert code is None, f"{self._log.stem} ended with {code}:\n{self.said[-TAIL:]}"
+        assert code is None, f"{self.name} ended with {code}:\n{self.said[-TAIL:]}"
 
     def _ready_or_ended(self) -> bool:
         assert self._process is not None
@@ -112,15 +123,4 @@ class Server:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(END_S)
-            pytest.fail(f"{self._log.stem} did not end within {END_S:g} s of {number.name}")
-
-
-@contextmanager
-def running(server: Server) -> Iterator[Server]:
-    """Run `server` inside the block; what it said last is printed at the end, which pytest shows beside a failure."""
-    try:
-        server.start()
-        yield server
-    finally:
-        server.kill()
-        print(f"--- {server._log}\n{server.said[-TAIL:]}")
+            pytest.fail(f"{self.name} did not end within {END_S:g} s of {number.name}")

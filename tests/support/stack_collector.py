@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import httpx
 
 from repository import ROOT
-from stack import Server, answers, eventually, free_ports, missing
+from stack import Server, answers, free_ports, missing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 FILES = ROOT / "collector"
 BUILD = FILES / "build.sh"
@@ -28,6 +28,13 @@ def built() -> str:
     if not Path(where).exists():
         missing(ADVICE)
     return where
+
+
+def total(url: str, name: str, labels: Mapping[str, str]) -> float:
+    """The sum of a metric on a page over the series with these labels, among others."""
+    wanted = [f'{key}="{value}"' for key, value in labels.items()]
+    rows = (row for row in SAMPLE.finditer(httpx.get(url, trust_env=False).text) if row["name"] == name)
+    return sum(float(row["value"]) for row in rows if all(label in (row["labels"] or "") for label in wanted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +51,15 @@ class Collector:
 
     def own(self, name: str, **labels: str) -> float:
         """The sum of its own metric `name` over the series with these labels; 0 where there is none yet."""
-        text = httpx.get(self.telemetry, trust_env=False).text
-        wanted = [f'{key}="{value}"' for key, value in labels.items()]
-        rows = (row for row in SAMPLE.finditer(text) if row["name"] == name)
-        return sum(float(row["value"]) for row in rows if all(label in (row["labels"] or "") for label in wanted))
+        return total(self.telemetry, name, labels)
 
-    def drained(self) -> bool:
-        """Whether nothing waits to be sent."""
-        return self.own("otelcol_exporter_queue_size") == 0
+    def scraped(self, name: str, **labels: str) -> float:
+        """As `own`, of what it shows to a Prometheus that scrapes; needs prometheus2.yaml."""
+        return total(self.scrape, name, labels)
+
+    def drained(self, exporter: str) -> bool:
+        """Whether nothing waits to be sent by `exporter`, such as `otlp_http/traces`."""
+        return self.own("otelcol_exporter_queue_size", exporter=exporter) == 0
 
 
 def collector(

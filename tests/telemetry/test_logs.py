@@ -8,10 +8,14 @@ import threading
 
 import pytest
 from opentelemetry import trace
+from opentelemetry._logs import set_logger_provider
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 
 from servers import answering, refusing
 from stagelight.telemetry.complaint import listening
 from stagelight.telemetry.correlation import NONE, Correlated, Correlation
+from stagelight.telemetry.logs import send_event
 
 LOCAL = {"traces_exporter": "none", "metrics_exporter": "none"}
 
@@ -186,3 +190,46 @@ def test_lines_of_other_threads_are_their_own(written, using):
 
     assert written.getvalue() == f"elsewhere {NONE} {NONE} {NONE} {NONE}\n"
     assert not trace.get_current_span().get_span_context().is_valid
+
+
+def test_an_event_leaves_before_its_batch_is_due(using):
+    """`send_event` carries name, body, attributes and the ids of the running span, and does not wait for the batch."""
+    with answering() as server:
+        used = using(endpoint=server.url, logs_exporter="otlp", **LOCAL)
+        with used.tracer.start_as_current_span("work") as span:
+            assert send_event("it.happened", body="so", attributes={"n": 3, "bad": "\ud800"}, level=logging.ERROR)
+        assert server.called.wait(0.9)  # the batch waits a second
+        assert used.flush()
+
+    (sent,) = server.logs
+    assert (sent.event_name, sent.body, sent.severity) == ("it.happened", "so", "ERROR")
+    assert sent.attributes == {"n": 3, "bad": "\ufffd"}
+    assert sent.trace_id == f"{span.get_span_context().trace_id:032x}"
+
+
+def test_an_event_that_finds_the_queue_full_is_refused_and_counted(using, monkeypatch):
+    """It is said to the caller, and to the next flush."""
+    monkeypatch.setenv("OTEL_BLRP_MAX_QUEUE_SIZE", "1")
+    monkeypatch.setenv("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "1")
+    with answering(slow=True) as server:
+        used = using(endpoint=server.url, logs_exporter="otlp", **LOCAL)
+        assert send_event("under way", body="", attributes={})
+        assert server.called.wait(5)
+        assert send_event("waits", body="", attributes={})
+        assert not send_event("one too many", body="", attributes={})
+        server.release.set()
+        assert not used.flush()
+
+
+def test_an_event_without_our_exporter_goes_through_the_applications():
+    """Where the application has set its own provider of logs, that one is used; where nobody has, nothing is sent."""
+    assert not send_event("nobody", body="", attributes={})
+
+    exporter = InMemoryLogRecordExporter()
+    provider = LoggerProvider(shutdown_on_exit=False)
+    provider.add_log_record_processor(SimpleLogRecordProcessor(exporter))
+    set_logger_provider(provider)
+    assert send_event("somebody", body="x", attributes={})
+
+    (sent,) = exporter.get_finished_logs()
+    assert sent.log_record.event_name == "somebody"

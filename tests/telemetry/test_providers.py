@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
 
@@ -164,7 +165,10 @@ def test_a_resource_says_who_it_is(monkeypatch):
     def named(**settings) -> str:
         return str(resource(config.load(**settings)).attributes["service.name"])
 
-    assert named() == "pytest"
+    shop = ModuleType("__main__")  # what pytest itself is called depends on who started it
+    shop.__file__ = "bin/serve_shop.py"
+    monkeypatch.setitem(sys.modules, "__main__", shop)
+    assert named() == "serve_shop"
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.name=attribute,team=a")
     assert named() == "attribute"
     monkeypatch.setenv("OTEL_SERVICE_NAME", "variable")

@@ -4,25 +4,39 @@ Instruments are made from these rows at run time; dashboards, rules, runbooks an
 A row is added in the module of its subject and appears in `METRICS` by itself.
 """
 
-from stagelight.catalogue import feedback, internal, labels, stages
-from stagelight.catalogue.rows import Alert, Kind, Label, Metric, Panel, Runbook, Slo, collected
+from stagelight.catalogue import (
+    delivery_alerts,
+    feedback,
+    internal,
+    labels,
+    panels,
+    pipeline,
+    pipeline_alerts,
+    stage_alerts,
+    stages,
+)
+from stagelight.catalogue.rows import Alert, Foreign, Kind, Label, Metric, Panel, Runbook, Scenario, Slo, collected
 
 METRICS = collected(Metric, stages, feedback, internal)
-ALERTS = collected(Alert, stages, feedback, internal)
-SLOS = collected(Slo, stages, feedback, internal)
-PANELS = collected(Panel, stages, feedback, internal)
+FOREIGN = collected(Foreign, pipeline)
+ALERTS = collected(Alert, stage_alerts, delivery_alerts, pipeline_alerts)
+SLOS = collected(Slo, stage_alerts, delivery_alerts)
+PANELS = collected(Panel, panels)
 
 __all__ = [
     "ALERTS",
+    "FOREIGN",
     "METRICS",
     "PANELS",
     "SLOS",
     "Alert",
+    "Foreign",
     "Kind",
     "Label",
     "Metric",
     "Panel",
     "Runbook",
+    "Scenario",
     "Slo",
     "labels",
 ]

@@ -22,7 +22,8 @@ Examples:
   OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318 stagelight doctor --json | jq -r .verdict
 
 \b
-Run it with the variables of the program in question. It sends one span and one metric.
+Run it with the variables of the program in question. It sends one span and one metric; where it is told the addresses
+(STAGELIGHT_TEMPO_URL, STAGELIGHT_PROMETHEUS_URL, STAGELIGHT_ALERTMANAGER_URLS) it looks for them behind the collector.
 Exit codes: 0 all good; 1 a warning; 2 a failure; 3 something could not be checked."""
 
 
@@ -42,7 +43,8 @@ def doctor(context: click.Context, *, as_json: bool) -> None:
     report = Report(tuple(found))
     if as_json:
         findings = [output.fields(finding) for finding in found]
-        output.show_json({"verdict": report.verdict, "exit_code": report.code, "findings": findings})
+        said = {"verdict": report.verdict, "exit_code": report.code, "lost_at": report.lost_at, "findings": findings}
+        output.show_json(said)
     context.exit(report.code)
 
 

@@ -25,12 +25,14 @@ class Entry(NamedTuple):
 
 COMMANDS = {
     "serve": Entry("stagelight.cli.serve:serve", "Receive telemetry and show it on a local page."),
+    "relay": Entry("stagelight.cli.relay:relay", "Take alert events alone, and post them to Alertmanager."),
     "run": Entry("stagelight.cli.run:run", "Run a Python program with telemetry on, and show it on the page."),
     "demo": Entry("stagelight.cli.demo:demo", "Run a real digit-reading pipeline and watch it on the page."),
     "tail": Entry("stagelight.cli.tail:tail", "Print traces as trees, as they finish."),
     "doctor": Entry("stagelight.cli.doctor:doctor", "Check the way from this program to the page, hop by hop."),
     "export": Entry("stagelight.cli.exporting:export", "Write traces, predictions, feedback or truth as JSON lines."),
     "import": Entry("stagelight.cli.importing:import_", "Read JSON lines that `export` or TRACE_LOG_FILE wrote."),
+    "generate": Entry("stagelight.cli.generate:generate", "Write rules, dashboards and runbooks out of the catalogue."),
     "db": Entry("stagelight.cli.db:db", "Back up, measure or empty the store."),
     "token": Entry("stagelight.cli.token:token", "Create, list and revoke the tokens that `serve` accepts."),
     "settings": Entry("stagelight.cli.settings:settings", "Show every setting in force and where it came from."),

@@ -7,10 +7,11 @@ from typing import Final
 
 import click
 
+from stagelight import config
 from stagelight.cli import output
 from stagelight.config import origin
 
-SECRET: Final = frozenset({"token", "user_id_key"})
+SECRET: Final = frozenset(row.name for row in config.table() if row.secret)
 PASSWORD: Final = re.compile(r"(://[^/@:]*:)[^/@]*(@)")
 
 EPILOG = """\b

@@ -113,6 +113,39 @@ class Settings:
     allowed_hosts: tuple[str, ...] = setting(
         (), "STAGELIGHT_ALLOWED_HOSTS", "More host names that `stagelight serve` answers to, with commas."
     )
+    collector_health_url: str = setting(
+        "", "STAGELIGHT_COLLECTOR_HEALTH_URL", "Address at which `doctor` asks the collector how it is; port 13133."
+    )
+    tempo_url: str = setting(
+        "",
+        "STAGELIGHT_TEMPO_URL",
+        "Address of Tempo, or of the `stagelight serve` that the collector sends traces to, where `doctor` looks for its span.",
+    )
+    prometheus_url: str = setting(
+        "", "STAGELIGHT_PROMETHEUS_URL", "Address of Prometheus, where `doctor` looks for its metric."
+    )
+    alertmanager_urls: tuple[str, ...] = setting(
+        (),
+        "STAGELIGHT_ALERTMANAGER_URLS",
+        "Addresses of Alertmanager that `serve` and `relay` post alert events to; every peer of a cluster, with commas.",
+    )
+    alertmanager_token: str = setting(
+        "", "STAGELIGHT_ALERTMANAGER_TOKEN", "Bearer token for STAGELIGHT_ALERTMANAGER_URLS.", secret=True
+    )
+    alert_resend_seconds: float = setting(
+        30.0,
+        "STAGELIGHT_ALERT_RESEND_SECONDS",
+        "Seconds after which a firing alert is posted again; well under Alertmanager's resolve_timeout of 5 minutes.",
+    )
+    notify_urls: tuple[str, ...] = setting(
+        (),
+        "STAGELIGHT_NOTIFY_URLS",
+        "Where `serve` and `relay` announce alerts themselves, as Apprise writes it (slack://, mailto://, json://), with commas.",
+        secret=True,
+    )
+    notify_severity: str = setting(
+        "warning", "STAGELIGHT_NOTIFY_SEVERITY", "The least severity that STAGELIGHT_NOTIFY_URLS hear of."
+    )
 
 
 class Row(NamedTuple):

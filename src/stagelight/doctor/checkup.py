@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from stagelight import config
-from stagelight.doctor import canary, keeping, ledger, network, variables, versions
+from stagelight.doctor import canary, hops, keeping, ledger, network, variables, versions
 from stagelight.doctor.finding import Finding, Report, failure, unchecked
 from stagelight.errors import ConfigurationError
 
@@ -43,14 +43,14 @@ def _way(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
     found, place = network.endpoint(settings)
     yield found
     if place is None:
-        yield unchecked("canary", "not sent, as there is no endpoint")
+        yield from _stopped(settings, "there is no endpoint")
         return
-    hops = [network.name, lambda p: network.proxy(p, environ), network.connection]
-    for hop in hops:
+    yield from hops.health(settings)
+    for hop in (network.name, lambda p: network.proxy(p, environ), network.connection):
         found = hop(place)
         yield found
         if found.verdict == "failure":
-            yield unchecked("canary", f"not sent, as the {found.hop} fails")
+            yield from _stopped(settings, f"the {found.hop} fails")
             return
     yield from _through(settings, environ, place)
 
@@ -58,14 +58,27 @@ def _way(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
 def _through(settings: Settings, environ: Mapping[str, str], place: Place) -> Iterator[Finding]:
     sent = canary.send(settings)
     yield sent.finding
-    if place.target.protocol == "grpc":
-        return
-    found, client = canary.server(place.base, settings.token or bearer(environ.get("OTEL_EXPORTER_OTLP_HEADERS", "")))
-    yield found
-    if client is not None:
-        if sent.at_ns:
-            yield from canary.read_back(client, sent)
-        yield from ledger.check(client)
+    serves = False
+    if place.target.protocol != "grpc":
+        token = settings.token or bearer(environ.get("OTEL_EXPORTER_OTLP_HEADERS", ""))
+        found, client = canary.server(place.base, token)
+        yield found
+        if client is not None:
+            serves = True
+            if sent.at_ns:
+                yield from canary.read_back(client, sent)
+            yield from ledger.check(client)
+    if not sent.at_ns:
+        yield from hops.untried(settings, "the canary was not delivered")
+    elif serves:
+        yield from hops.untried(settings, "the endpoint is a `stagelight serve`, which passes nothing on")
+    else:
+        yield from hops.follow(settings, sent)
+
+
+def _stopped(settings: Settings, why: str) -> Iterator[Finding]:
+    yield unchecked("canary", f"not sent, as {why}")
+    yield from hops.untried(settings, "the canary was not sent")
 
 
 def _speaks_otlp(settings: Settings) -> bool:

@@ -21,6 +21,7 @@ class Finding:
     verdict: Verdict
     found: str  #: One sentence.
     advice: str = ""  #: What to do next; empty where all is well.
+    seconds: float | None = None  #: From the sending of the canary until it was there; None where none was awaited.
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +42,23 @@ class Report:
         return next((verdict for verdict in gravest if verdict in found), "good")
 
     @property
+    def lost_at(self) -> str:
+        """The first hop that failed; empty where none did.
+
+        >>> Report((Finding("a", "good", ""), Finding("b", "failure", ""), Finding("c", "failure", ""))).lost_at
+        'b'
+        """
+        return next((finding.hop for finding in self.findings if finding.verdict == "failure"), "")
+
+    @property
     def code(self) -> int:
         """The exit code: 0 good, 1 warning, 2 failure, 3 something could not be checked."""
         return {"good": GOOD, "warning": WARNING, "failure": FAILURE, "unchecked": UNCHECKED}[self.verdict]
 
 
-def good(hop: str, found: str) -> Finding:
-    """All is well."""
-    return Finding(hop, "good", found)
+def good(hop: str, found: str, *, seconds: float | None = None) -> Finding:
+    """All is well; `seconds` as in `Finding`."""
+    return Finding(hop, "good", found, seconds=seconds)
 
 
 def warning(hop: str, found: str, advice: str) -> Finding:

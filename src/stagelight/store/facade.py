@@ -16,6 +16,7 @@ from stagelight.store.capacity import Capacity
 from stagelight.store.database import Database
 from stagelight.store.logs import Logs
 from stagelight.store.metrics import Metrics
+from stagelight.store.outbox import Outbox
 from stagelight.store.rollups import Rollups
 from stagelight.store.rows import Rows
 from stagelight.store.suggestions import Suggestions
@@ -41,6 +42,7 @@ class Store:
         )
         self.metrics = Metrics(database, capacity=capacity, rollups=rollups)
         self.rows = Rows(database, capacity=capacity)
+        self.outbox = Outbox(database)
         self.tokens = Tokens(database)
         self.admin = Admin(database, capacity=capacity, rollups=rollups, trace_hours=trace_hours, row_days=row_days)
 

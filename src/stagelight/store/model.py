@@ -166,6 +166,24 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeptAlert:
+    """An alert in the outbox."""
+
+    tenant: str = "default"
+    workspace: str = "default"
+    fingerprint: str  #: Of the full label set, which is an alert's identity.
+    name: str
+    severity: str
+    labels: Mapping[str, str]  #: The full set.
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    trace_ids: tuple[str, ...] = ()
+    starts_ns: int
+    ends_ns: int = 0  #: 0: it fires until it is told otherwise.
+    told_ns: int  #: When its sender said so; what is older changes nothing.
+    announced: str = ""  #: What people were told last by ourselves: firing, resolved, or nothing.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
     """What the store holds, and how much room that takes."""
 
@@ -187,7 +205,7 @@ class Expired:
     traces: int = 0
     logs: int = 0
     rollups: int = 0
-    rows: int = 0  #: Predictions, feedback and truth.
+    rows: int = 0  #: Predictions, feedback, truth and ended alerts.
     freed_bytes: int = 0
 
 

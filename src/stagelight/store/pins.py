@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from stagelight.store.database import Database
 
-FEEDBACK = "feedback"  #: Holds as long as the feedback itself; any other reason holds for good.
+FEEDBACK = "feedback"  #: Holds as long as the feedback itself,
+ALERT = "alert"  #: as long as the alert; any other reason holds for good.
 
 
 def pin(connection: sa.Connection, database: Database, found: Iterable[tuple[str, str, str]], because: str) -> None:

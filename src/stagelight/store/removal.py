@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from stagelight.store.pins import FEEDBACK
+from stagelight.store.pins import ALERT, FEEDBACK
 from stagelight.store.tables import (
+    alert_outbox,
     attribute_values,
     feedback,
     logs,
@@ -86,12 +87,14 @@ def oldest_rollups(connection: sa.Connection, before_ns: int | None = None) -> i
 
 
 def old_rows(connection: sa.Connection, before_ns: int) -> int:
-    """Remove predictions, feedback and truth that were written before a moment, and the pins that came of them."""
+    """Remove predictions, feedback, truth and ended alerts of before a moment, and the pins that came of them."""
     removed = sum(
         connection.execute(sa.delete(table).where(table.c.seen_ns < before_ns)).rowcount
         for table in (predictions, feedback, truth)
     )
-    connection.execute(sa.delete(pins).where(pins.c.because == FEEDBACK, pins.c.seen_ns < before_ns))
+    ended = alert_outbox.c.ends_ns != 0, alert_outbox.c.ends_ns < before_ns, alert_outbox.c.seen_ns < before_ns
+    removed += connection.execute(sa.delete(alert_outbox).where(*ended)).rowcount
+    connection.execute(sa.delete(pins).where(pins.c.because.in_((FEEDBACK, ALERT)), pins.c.seen_ns < before_ns))
     return removed
 
 

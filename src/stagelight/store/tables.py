@@ -8,6 +8,7 @@ attribute_values                     a bounded sample of what occurs, for sugges
 series ──< rollups                   metrics added up in 10-second buckets
    └─────< readings                  the last value of each source of a series, so that a restart neither loses nor doubles
 predictions, feedback, truth         append-only rows
+alert_outbox                         alerts, each in its last known state, until all have heard
 tokens                               who may talk to the server; the secret's hash alone
 ```
 """
@@ -266,6 +267,24 @@ truth = Table(
     Index("truth_prediction", "prediction_id"),
     Index("truth_entity", "entity"),
     Index("truth_observed", "observed_at"),
+)
+
+alert_outbox = Table(
+    "alert_outbox",
+    metadata,
+    *_owner(key=True),
+    _key("fingerprint"),  # of the full label set
+    _text("name"),
+    _text("severity"),
+    _text("labels"),  # JSON, all of them
+    _text("annotations"),
+    _text("trace_ids"),
+    _whole("starts_ns"),
+    _whole("ends_ns"),  # 0: it fires until it is told otherwise
+    _whole("told_ns"),  # when its sender said so
+    _text("announced"),  # what people were told last by ourselves: firing, resolved, or nothing
+    _whole("seen_ns"),
+    Index("alert_outbox_ends", "ends_ns"),
 )
 
 tokens = Table(

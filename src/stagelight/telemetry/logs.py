@@ -9,7 +9,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry._logs import LogRecord, SeverityNumber, get_logger_provider
 from opentelemetry.context import get_current
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExporter, LogRecordExportResult
@@ -18,11 +18,12 @@ from stagelight import _clock, _guard
 from stagelight._version import __version__
 from stagelight.telemetry import clean
 from stagelight.telemetry.complaint import exporting, listen_to, listening
+from stagelight.telemetry.current import current
 from stagelight.telemetry.delivery import Watch
 from stagelight.telemetry.spans import SCOPE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from opentelemetry.sdk._logs import ReadableLogRecord
     from opentelemetry.sdk.resources import Resource
@@ -60,12 +61,23 @@ class LogDelivery:
 
     def send(self, record: logging.LogRecord) -> None:
         """Queue `record`; where the queue is full it is dropped, and the next flush says so."""
+        if self._reserved():
+            self.logger.emit(translated(record))
+
+    def send_event(self, record: LogRecord) -> bool:
+        """Queue a record that is OpenTelemetry's already; False where it was dropped."""
+        taken = self._reserved()
+        if taken:
+            self.logger.emit(record)
+        return taken
+
+    def _reserved(self) -> bool:
         with self._lock:
             if self._ended or self._queued >= self._queue_max:
                 self._watch.losses += 1
-                return
+                return False
             self._queued += 1
-        self.logger.emit(translated(record))
+            return True
 
     def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
         """Export a batch; called by the batch processor's thread."""
@@ -127,14 +139,49 @@ class Handler(logging.Handler):
     def __init__(self, delivery: LogDelivery) -> None:
         """Send through `delivery`."""
         super().__init__()
-        self._delivery = delivery
+        self.delivery = delivery
 
     def emit(self, record: logging.LogRecord) -> None:
         """Send `record` on, unless it comes from the delivery itself."""
         if exporting() or record.name.partition(".")[0] in QUIET:
             return
         with _guard.guard("telemetry"):
-            self._delivery.send(record)
+            self.delivery.send(record)
+
+
+def send_event(name: str, *, body: str, attributes: Mapping[str, object], level: int = logging.INFO) -> bool:
+    """Send an event through every log exporter that is on, ahead of its batch; with the ids of the running stage.
+
+    Where `configure()` made no log exporter, it goes through the one that the application has set, if it has.
+
+    Returns:
+        Whether it is on its way; False where there is no exporter, or its queue is full.
+    """
+    record = _event(name, body, attributes, level)
+    telemetry = current()
+    ours = [handler for handler in (telemetry.log_handlers if telemetry else ()) if isinstance(handler, Handler)]
+    if telemetry is None or not ours:
+        provider = get_logger_provider()
+        provider.get_logger(SCOPE, __version__).emit(record)
+        return isinstance(provider, LoggerProvider)
+    taken = [handler.delivery.send_event(record) for handler in ours]
+    telemetry.hurry("logs")
+    return all(taken)
+
+
+def _event(name: str, body: str, attributes: Mapping[str, object], level: int) -> LogRecord:
+    number, text = severity(level)
+    now = _clock.wall_ns()
+    return LogRecord(
+        timestamp=now,
+        observed_timestamp=now,
+        context=get_current(),
+        severity_text=text,
+        severity_number=number,
+        body=clean.text(body),
+        attributes=clean.attributes(attributes),
+        event_name=name,
+    )
 
 
 def translated(record: logging.LogRecord) -> LogRecord:

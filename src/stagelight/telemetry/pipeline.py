@@ -110,6 +110,12 @@ class Telemetry:
         done = [self._flushing[name].wait(ticket, deadline) for name, ticket in tickets.items()]
         return self._lost_nothing() and settled and all(done)
 
+    def hurry(self, signal: str) -> None:
+        """Have what waits of `signal` (spans, metrics or logs) delivered without waiting for its batch; comes back at once."""
+        for name, flight in self._flushing.items():
+            if name.startswith(signal):
+                flight.ask()
+
     def shutdown(self, timeout_s: float = 5.0) -> bool:
         """Deliver what was recorded and end what is ours; once, however often it is called.
 
@@ -162,6 +168,7 @@ def build(
     span_exporter: Any = None,
     metric_readers: Sequence[Any] | None = None,
     ids: Ids | None = None,
+    instance: str = "",
 ) -> Telemetry:
     """Return telemetry as `settings` say; nothing global is changed.
 
@@ -171,6 +178,7 @@ def build(
         span_exporter: Takes the place of the exporters that `settings` name for spans.
         metric_readers: Take the place of the exporters that `settings` name for metrics.
         ids: Source of trace and span ids; the process's own if None.
+        instance: The `service.instance.id`; the process's own if empty.
 
     Raises:
         ConfigurationError: An exporter's name, a protocol, an endpoint or a sampler cannot be used.
@@ -181,7 +189,14 @@ def build(
 
     return Telemetry(
         settings,
-        providers.made(settings, sinks=sinks, span_exporter=span_exporter, metric_readers=metric_readers, ids=ids),
+        providers.made(
+            settings,
+            sinks=sinks,
+            span_exporter=span_exporter,
+            metric_readers=metric_readers,
+            ids=ids,
+            instance=instance,
+        ),
     )
 
 

@@ -41,10 +41,11 @@ def made(
     span_exporter: Any,
     metric_readers: Sequence[Any] | None,
     ids: Ids | None,
+    instance: str = "",
 ) -> Parts:
     """Make or adopt what `pipeline.build` puts together; see there."""
     plan = Plan.of(settings, span_exporter, metric_readers)
-    who = resource(settings)
+    who = resource(settings, instance=instance)
     deliveries: dict[str, Delivery] = {}
     traces = plan.adopted_traces or _traces(plan, who, ids, deliveries)
     meters = plan.adopted_meters or _meters(plan, who, deliveries)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, SERVICE_NAME, Resource
 
 from stagelight._version import __version__
 from stagelight.telemetry import clean
@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 NAMELESS = "python"  #: The service's name where the program has none, as in a prompt.
 
 
-def resource(settings: Settings) -> Resource:
-    """Return the resource: OTEL_SERVICE_NAME beats OTEL_RESOURCE_ATTRIBUTES beats the script's name."""
+def resource(settings: Settings, *, instance: str = "") -> Resource:
+    """Return the resource: OTEL_SERVICE_NAME beats OTEL_RESOURCE_ATTRIBUTES beats the script's name.
+
+    `instance` beats the instance id that OpenTelemetry gives each process, or OTEL_RESOURCE_ATTRIBUTES.
+    """
     found = Resource.create(
         {
             "telemetry.distro.name": "stagelight",
@@ -28,6 +31,8 @@ def resource(settings: Settings) -> Resource:
             WORKSPACE: clean.text(settings.workspace),
         }
     )
+    if instance:
+        found = found.merge(Resource({SERVICE_INSTANCE_ID: instance}))
     if settings.service_name:
         return found.merge(Resource({SERVICE_NAME: clean.text(settings.service_name)}))
     if str(found.attributes.get(SERVICE_NAME, "")).startswith("unknown_service"):

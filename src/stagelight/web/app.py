@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 from fastapi import FastAPI, Request
@@ -14,12 +14,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, Response
 
-from stagelight import _guard
+from stagelight import _guard, wire
 from stagelight._version import __version__
+from stagelight.alerts import Relay
 from stagelight.errors import StoreFullError, StoreUnavailableError
 from stagelight.web import api, live, login, otlp, pages, rows, security, tenancy, view_format
 from stagelight.web.body import Held
 from stagelight.web.ingest import Writer
+from stagelight.web.keeping import Keeping
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from stagelight.config import Settings
     from stagelight.store import Store
 
+# FastAPI traces its own requests since 0.165. A receiver that does so in a program whose telemetry is sent to this very
+# receiver would feed itself for ever. Earlier versions take the argument and ignore it.
+NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 READERS = 8  #: Threads that read from the store for pages and API.
 EXPIRE_SECONDS = 60.0
 
@@ -35,45 +40,64 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
     """Return the application over `store`; `stagelight serve` runs it, and so may any ASGI server.
 
     The application does not close the store.
+
+    Raises:
+        ConfigurationError: An address that alerts are sent to cannot be used.
     """
     app = FastAPI(
         title="stagelight",
         version=__version__,
-        lifespan=_life,
+        lifespan=life,
         openapi_url="/api/openapi.json",
         docs_url=None,  # these pages load their scripts from a CDN
         redoc_url=None,
-        # FastAPI traces its own requests since 0.165. A receiver that does so in a program whose telemetry is sent to this
-        # very receiver would feed itself for ever. Earlier versions take the argument and ignore it.
-        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+        telemetry=NO_TELEMETRY,
     )
-    door = security.Door(store, host=settings.host, allowed_hosts=settings.allowed_hosts)
-    app.state.store = store
-    app.state.settings = settings
-    app.state.writer = Writer()
-    app.state.held = Held()
-    app.state.seen = tenancy.Seen()
-    app.state.hub = live.Hub(store)
-    app.state.door = door
+    door = furnish(app, store, settings)
     for router in (otlp.router, api.router, api.health_router, rows.router, live.router, login.router, pages.router):
         app.include_router(router)
     app.add_middleware(security.Gate, door=door)
-    _answer_errors(app)
+    answer_errors(app)
     return app
 
 
+def furnish(app: FastAPI, store: Store, settings: Settings, *, lines: bool = True) -> security.Door:
+    """Give `app` what its routes work with, and return the door to put before it; `lines`: log lines are kept.
+
+    Raises:
+        ConfigurationError: An address that alerts are sent to cannot be used.
+    """
+    state = app.state
+    state.store = store
+    state.settings = settings
+    state.writer = Writer()
+    state.held = Held()
+    state.seen = tenancy.Seen()
+    state.keeping = Keeping(store, state.seen, Relay(store, settings), lines=lines)
+    state.hub = live.Hub(store)
+    state.door = security.Door(store, host=settings.host, allowed_hosts=settings.allowed_hosts)
+    door: security.Door = state.door
+    return door
+
+
 @asynccontextmanager
-async def _life(app: FastAPI) -> AsyncIterator[None]:
+async def life(app: FastAPI) -> AsyncIterator[None]:
+    """Run what works beside the requests: expiry, and the sending of alerts."""
     anyio.to_thread.current_default_thread_limiter().total_tokens = READERS
     expiry = asyncio.create_task(_expire(app))
+    # What decodes is loaded now, beside the start: the first request may be an alert.
+    warming = asyncio.create_task(app.state.writer.run(wire.decode_logs, b"", "protobuf"))
+    app.state.keeping.relay.start()
     try:
         yield
     finally:
         app.state.hub.close()
         expiry.cancel()
+        await warming
         with suppress(asyncio.CancelledError):
             await expiry
         app.state.writer.close()
+        await asyncio.to_thread(app.state.keeping.relay.stop)
 
 
 async def _expire(app: FastAPI) -> None:
@@ -84,7 +108,7 @@ async def _expire(app: FastAPI) -> None:
         await asyncio.sleep(EXPIRE_SECONDS)
 
 
-def _answer_errors(app: FastAPI) -> None:
+def answer_errors(app: FastAPI) -> None:
     """Every failure is one sentence with its status; what nobody foresaw is answered by `security.Gate`."""
 
     async def full(request: Request, error: Exception) -> Response:

@@ -11,11 +11,11 @@ from starlette.responses import Response
 from stagelight import wire
 from stagelight.errors import UnsupportedMediaError, WireError
 from stagelight.web.body import Body, drain, media_type
-from stagelight.web.tenancy import Seen, tenant_of
+from stagelight.web.tenancy import tenant_of
 from stagelight.wire.limits import DEFAULT as LIMITS
 
 if TYPE_CHECKING:
-    from stagelight.store import Store
+    from stagelight.web.keeping import Keeping
 
 MEDIA: dict[str, Literal["protobuf", "json"]] = {"application/x-protobuf": "protobuf", "application/json": "json"}
 CONTENT_TYPES: dict[wire.Media, str] = {media: content_type for content_type, media in MEDIA.items()}
@@ -27,19 +27,19 @@ router = APIRouter(prefix="/v1")
 @router.post("/traces")
 async def traces(request: Request) -> Response:
     """Receive spans."""
-    return await _receive(request, "traces")
+    return await receive(request, "traces")
 
 
 @router.post("/metrics")
 async def metrics(request: Request) -> Response:
     """Receive metric points."""
-    return await _receive(request, "metrics")
+    return await receive(request, "metrics")
 
 
 @router.post("/logs")
 async def logs(request: Request) -> Response:
     """Receive log records."""
-    return await _receive(request, "logs")
+    return await receive(request, "logs")
 
 
 class _Sent(NamedTuple):
@@ -51,7 +51,7 @@ class _Sent(NamedTuple):
     tenant: str | None
 
 
-async def _receive(request: Request, signal: wire.Signal) -> Response:
+async def receive(request: Request, signal: wire.Signal) -> Response:
     """Read, decode and commit one request, or say in one sentence why not; a refused request changes nothing."""
     try:
         answer = await _taken(request, signal)
@@ -71,7 +71,7 @@ async def _taken(request: Request, signal: wire.Signal) -> bytes:
     wire.Inflater(encoding)  # refuses an encoding that is not known before the body is read
     limit = LIMITS.inflated_bytes if encoding in ("", "identity") else LIMITS.compressed_bytes
     async with Body(request, state.held, limit=limit) as body:
-        answer: bytes = await state.writer.run(_commit, state.store, state.seen, sent, body.data)
+        answer: bytes = await state.writer.run(_commit, state.keeping, sent, body.data)
     return answer
 
 
@@ -84,23 +84,23 @@ def _media(request: Request) -> wire.Media:
     return MEDIA[found]
 
 
-def _commit(store: Store, seen: Seen, sent: _Sent, body: bytes) -> bytes:
+def _commit(keeping: Keeping, sent: _Sent, body: bytes) -> bytes:
     """Decode and write on the writer's thread; the answer follows the commit."""
     plain = wire.inflate(body, sent.encoding)
     if sent.signal == "traces":
         spans = wire.decode_traces(plain, sent.media)
-        seen.count(spans, sent.tenant)
-        store.traces.write(spans, tenant=sent.tenant)
+        keeping.seen.count(spans, sent.tenant)
+        keeping.store.traces.write(spans, tenant=sent.tenant)
         return wire.response("traces", sent.media, rejected=spans.rejected, message=spans.message)
     if sent.signal == "metrics":
         points = wire.decode_metrics(plain, sent.media)
-        seen.count(points, sent.tenant)
-        store.metrics.write(points, tenant=sent.tenant)
+        keeping.seen.count(points, sent.tenant)
+        keeping.store.metrics.write(points, tenant=sent.tenant)
         return wire.response("metrics", sent.media, rejected=points.rejected, message=points.message)
     records = wire.decode_logs(plain, sent.media)
-    seen.count(records, sent.tenant)
-    store.logs.write(records, tenant=sent.tenant)
-    return wire.response("logs", sent.media, rejected=records.rejected, message=records.message)
+    keeping.seen.count(records, sent.tenant)
+    refused = keeping.logs(records, sent.tenant)
+    return wire.response("logs", sent.media, rejected=refused.records, message=refused.message)
 
 
 def failure(request: Request, status: int, message: str) -> Response:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from stagelight.config import Settings
     from stagelight.store import Store
 
+    Maker = Callable[[Store, Settings], FastAPI]
+
 MAX_PORT = 65_535
 PORTS_TRIED = 20  #: After the wanted one, before any free port is taken.
 STOP_SECONDS = 3  #: What open requests get to finish in, when told to stop.
@@ -52,23 +54,24 @@ class Serving:
         return self.wanted_port not in (0, self.port)
 
 
-def serve(settings: Settings, *, on_ready: Callable[[Serving], None] | None = None) -> None:
+def serve(settings: Settings, *, on_ready: Callable[[Serving], None] | None = None, make: Maker = create_app) -> None:
     """Receive, keep and show telemetry until SIGINT or SIGTERM; then finish open requests, close the store and return.
 
     Args:
         settings: Address, store and retention.
         on_ready: Called once, when the first request would be answered.
+        make: Makes the application: all of it, or the relay alone.
 
     Raises:
         ConfigurationError: The address cannot be used, or would be open to others without a token.
         StoreError: The store cannot be opened.
     """
     with _opened(settings) as store:
-        _server(settings, store, on_ready).run()
+        _server(settings, store, on_ready, make).run()
 
 
 @contextmanager
-def running(settings: Settings) -> Iterator[Serving]:
+def running(settings: Settings, *, make: Maker = create_app) -> Iterator[Serving]:
     """Serve on a thread of this process inside the block; for programs that bring their own page, and for tests.
 
     Raises:
@@ -83,7 +86,7 @@ def running(settings: Settings) -> Iterator[Serving]:
         event.set()
 
     with _opened(settings) as store:
-        server = _server(settings, store, on_ready)
+        server = _server(settings, store, on_ready, make)
 
         def run() -> None:
             try:
@@ -115,8 +118,9 @@ def _opened(settings: Settings) -> Iterator[Store]:
         yield store
 
 
-def _server(settings: Settings, store: Store, on_ready: Callable[[Serving], None] | None) -> _Server:
+def _server(settings: Settings, store: Store, on_ready: Callable[[Serving], None] | None, make: Maker) -> _Server:
     security.refuse_open_door(settings.host, has_token=store.tokens.any())
+    app = make(store, settings)
     sock = bind(settings.host, settings.port)
     serving = Serving(
         host=settings.host,
@@ -124,7 +128,7 @@ def _server(settings: Settings, store: Store, on_ready: Callable[[Serving], None
         wanted_port=settings.port,
         store=str(store.path or store.url),
     )
-    return _Server(create_app(store, settings), sock, lambda: on_ready(serving) if on_ready else None)
+    return _Server(app, sock, lambda: on_ready(serving) if on_ready else None)
 
 
 class _Server(uvicorn.Server):

@@ -84,15 +84,9 @@ def _parse(body: bytes, media: Media, request: M, limits: Limits) -> M:
     prescan.check(body, request.DESCRIPTOR, limits)
     try:
         request.ParseFromString(body)
-    except DecodeError as error:
-        raise MalformedBodyError(_reason(error)) from None
+    except DecodeError:
+        raise MalformedBodyError("The body is not OTLP protobuf, or a text in it is not UTF-8.") from None
     return request
-
-
-def _reason(error: DecodeError) -> str:
-    if "UTF-8" in str(error):
-        return "A text in the protobuf body is not UTF-8."
-    return "The body is not OTLP protobuf."
 
 
 def _dump(data: dict[str, Any], media: Media, request: Message) -> bytes:
