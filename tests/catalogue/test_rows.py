@@ -39,6 +39,14 @@ def test_two_rows_of_one_name_are_refused():
         collected(Metric, first, second)
 
 
+def test_rows_in_a_dict_are_found_too():
+    """A family of metrics, one for each signal, stands in a table."""
+    module = types.ModuleType("a")
+    module.TABLE = {"spans": Metric(name="depth", kind="gauge", help="x"), "other": "no row"}
+
+    assert list(collected(Metric, module)) == ["depth"]
+
+
 def test_the_stage_metrics_are_the_contracts():
     """Names, kinds and labels as spec part 0 has them."""
     rows = {name: (row.kind, row.label_names) for name, row in catalogue.METRICS.items() if "stage" in name[10:]}

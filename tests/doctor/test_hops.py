@@ -178,7 +178,7 @@ def test_a_server_that_passes_nothing_on_is_told(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize("refused", [True, False])
-def test_without_a_canary_nothing_is_asked(refused: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_canary_nothing_is_asked(*, refused: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the canary did not leave, because nobody listens or all was refused, the hops behind are put down as such."""
     with answering(400) as collector:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", refusing() if refused else collector.url)

@@ -60,6 +60,8 @@ def test_the_windows_of_a_promise_s_alert_are_recorded(planned: Callable[[str], 
     assert "record: stagelight:slo_events:increase20s" in text
     assert "stagelight_spans_total[4s]" in text
     assert "[5m]" not in text
+    # The other two are recorded from the same base, which is another one now.
+    assert plan.changed == {f"StagelightDeliveryBurn{word}" for word in ("Fast", "Steady", "Slow")}
 
 
 def test_an_objective_moves_the_thresholds_of_its_alerts(planned: Callable[[str], Plan]) -> None:

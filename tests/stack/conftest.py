@@ -64,7 +64,7 @@ def certificates(program: Callable[[str], str], tmp_path_factory: pytest.TempPat
 def tier(
     collector: Callable[..., Collector], certificates: Certificates
 ) -> Callable[..., tuple[Collector, list[Collector]]]:
-    """Call it for an agent before a gateway for each of some backends: `agent, gateways = tier([one, two])`.
+    """Start an agent before a gateway for each of some backends, as in `agent, gateways = tier([one, two])`.
 
     `on_top` are files and `overlays` settings on top of gateway.yaml.
     """
@@ -142,7 +142,9 @@ def prometheus(program: Callable[[str], str], tmp_path: Path) -> Iterator[Callab
 
 
 @pytest.fixture
-def alertmanager(program: Callable[[str], str], tmp_path: Path, webhook: Webhook) -> Iterator[Callable[..., Alertmanager]]:
+def alertmanager(
+    program: Callable[[str], str], tmp_path: Path, webhook: Webhook
+) -> Iterator[Callable[..., Alertmanager]]:
     """Start Alertmanager, whose receivers all post to `webhook`: `alertmanager()`."""
     started: list[Alertmanager] = []
 

@@ -37,6 +37,9 @@ def test_a_breach_is_told_within_three_seconds(
 
     Prometheus scrapes and evaluates each second, the rules are generated with shorter times for this one, groups wait for
     nothing. With the times of operation it takes as much longer as they say.
+
+    What counts is a tenant's first message. Both of its stages fail, and are one group; a group that waits for nothing may
+    be told with the first of them alone, and the other then follows after `group_interval`.
     """
     port = free_port()
     job = {"job_name": "shop", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
@@ -58,7 +61,7 @@ def test_a_breach_is_told_within_three_seconds(
             began[tenant] = time.monotonic()
             shop.ask("fail", tenant=tenant)
             threading.Event().wait(APART_S)
-        took = [webhook.wait(alertname=ALERT, tenant=tenant, stage="answer").at - began[tenant] for tenant in tenants]
+        took = [webhook.wait(alertname=ALERT, tenant=tenant).at - began[tenant] for tenant in tenants]
 
     print(f"breach to webhook: median {statistics.median(took):.2f} s, {min(took):.2f} to {max(took):.2f} s")
     assert statistics.median(took) <= LIMIT_S

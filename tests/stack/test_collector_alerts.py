@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 
 def event(name: str, **attributes: str) -> LogRecord:
-    return LogRecord(time_ns=_clock.wall_ns(), event_name=name, attributes=attributes, resource={"service.name": "shop"})
+    return LogRecord(
+        time_ns=_clock.wall_ns(), event_name=name, attributes=attributes, resource={"service.name": "shop"}
+    )
 
 
 @pytest.fixture(params=["collector", "agent and gateway"])
@@ -44,7 +46,9 @@ def test_alert_events_alone_reach_the_relay(entrance: tuple[Collector, Backend])
     drift = event("stagelight.alert.drift", alertname="StagelightModelDrift", severity="warning")
     last = event("stagelight.alert.last")
 
-    stack_sender.send_logs(collector.http, [event("stagelight.feedback"), drift, event(""), event("my.stagelight.alert")])
+    stack_sender.send_logs(
+        collector.http, [event("stagelight.feedback"), drift, event(""), event("my.stagelight.alert")]
+    )
     stack_sender.send_logs(collector.http, [last])
     eventually(lambda: "stagelight.alert.last" in [log.event_name for log in relay.logs], what="the last event")
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 RETRIES = "exporters::otlp_http/traces::retry_on_failure"
 SOON = f"{RETRIES}: {{max_interval: 1s}}"  #: So that the test need not wait ten seconds for the next try.
-GIVES_UP = f"{RETRIES}: {{max_interval: 1s, max_elapsed_time: 1s}}"  #: Five minutes by default; shortened, as the outage is.
+GIVES_UP = (
+    f"{RETRIES}: {{max_interval: 1s, max_elapsed_time: 1s}}"  #: Five minutes by default; shortened, as the outage is.
+)
 
 
 def many(count: int, first_trace: int = 1) -> list[SpanRecord]:
@@ -75,12 +77,16 @@ def test_outage_longer_than_the_give_up_time_and_two_power_cuts_lose_nothing(
     assert store.taken.wait(60)
     ours.server.kill()
     ours.server.start()
-    eventually(lambda: ids(before + during) <= store.delivered.keys() and ours.drained("otlp_http/traces"), what="drained")
+    eventually(
+        lambda: ids(before + during) <= store.delivered.keys() and ours.drained("otlp_http/traces"), what="drained"
+    )
 
     kept = ids(store.spans)
     missing = ids(before + during) - kept
     twice = sum(store.delivered.values()) - len(store.delivered)
-    print(f"{len(before + during)} spans: {len(missing)} missing, {twice} delivered again; {sending.resent} requests sent again")
+    print(
+        f"{len(before + during)} spans: {len(missing)} missing, {twice} delivered again; {sending.resent} requests sent again"
+    )
     assert missing == set()
     assert ids(control).isdisjoint(kept), "with the default the same outage loses spans"
 

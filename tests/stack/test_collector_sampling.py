@@ -35,8 +35,10 @@ def test_what_matters_is_kept_whole_and_a_share_of_the_rest(tier: StartTier, bac
 
     stack_sender.send(agent.http, made.spans, at_once=100)
     eventually(
-        lambda: sum(gateway.own(OWN_DECISIONS) for gateway in gateways) >= TRACES
-        and all(gateway.drained("otlp_http/traces") for gateway in gateways),
+        lambda: (
+            sum(gateway.own(OWN_DECISIONS) for gateway in gateways) >= TRACES
+            and all(gateway.drained("otlp_http/traces") for gateway in gateways)
+        ),
         what="all traces judged and sent",
     )
     kept = [by_trace(store.spans) for store in stores]

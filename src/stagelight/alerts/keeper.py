@@ -108,19 +108,36 @@ class Peer:
             self._told |= {alert.fingerprint: alert for alert in alerts}
 
     def turn(self, whole: bool) -> str:  # noqa: FBT001  what a `Loop` passes
-        """Post what is new, or everything; return why it did not work, or nothing."""
-        with self._lock:
-            # Taken before the outbox is read, so that nothing older is posted after what was read there.
-            told, self._told = self._told, {}
+        """Post what is new, and with `whole` everything; return why it did not work, or nothing."""
         try:
-            alerts = self._outbox.current() if whole else list(told.values())
-            # A whole turn posts nothing too: a peer that is away is told of before the first alert, which then finds an
-            # open line.
-            for start in range(0, max(len(alerts), int(whole)), BATCH):
-                self._post(alerts[start : start + BATCH])
+            self._post_news()
+            if whole:
+                self._post_all()
         except (UnreachableError, StoreError) as error:
             return str(error)
         return ""
+
+    def _post_all(self) -> None:
+        waiting = {alert.fingerprint: alert for alert in self._outbox.current()}
+        if not waiting:
+            # A peer that is away is told of before the first alert, which then finds an open line.
+            self._post([])
+        while waiting:
+            self._post_news(waiting)  # which shall not wait until a thousand old ones are posted
+            part = [waiting.pop(fingerprint) for fingerprint in list(waiting)[:BATCH]]
+            if part:
+                self._post(part)
+
+    def _post_news(self, waiting: dict[str, Alert] | None = None) -> None:
+        """Post what was told, and take it out of `waiting`, whose word about it is older."""
+        with self._lock:
+            told, self._told = self._told, {}
+        if waiting is not None:
+            for fingerprint in waiting.keys() & told.keys():
+                del waiting[fingerprint]
+        news = list(told.values())
+        for start in range(0, len(news), BATCH):
+            self._post(news[start : start + BATCH])
 
     def _post(self, alerts: Sequence[Alert]) -> None:
         try:

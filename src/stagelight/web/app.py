@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, Response
 
-from stagelight import _guard, wire
+from stagelight import _guard
 from stagelight._version import __version__
 from stagelight.alerts import Relay
 from stagelight.errors import StoreFullError, StoreUnavailableError
@@ -85,8 +85,7 @@ async def life(app: FastAPI) -> AsyncIterator[None]:
     """Run what works beside the requests: expiry, and the sending of alerts."""
     anyio.to_thread.current_default_thread_limiter().total_tokens = READERS
     expiry = asyncio.create_task(_expire(app))
-    # What decodes is loaded now, beside the start: the first request may be an alert.
-    warming = asyncio.create_task(app.state.writer.run(wire.decode_logs, b"", "protobuf"))
+    warming = asyncio.create_task(app.state.writer.run(otlp.warm))
     app.state.keeping.relay.start()
     try:
         yield

@@ -42,6 +42,12 @@ async def logs(request: Request) -> Response:
     return await receive(request, "logs")
 
 
+def warm() -> None:
+    """Load what decodes and answers, before the first request: it may be an alert."""
+    wire.decode_logs(wire.inflate(b"", ""), "protobuf")
+    wire.response("logs", "protobuf")
+
+
 class _Sent(NamedTuple):
     """What a request says of its body."""
 
