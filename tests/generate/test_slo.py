@@ -151,3 +151,22 @@ def test_nobody_is_woken_by_little(
             ],
         },
     )
+
+
+def test_a_handful_of_events_wakes_nobody(
+    promtool: Callable[..., subprocess.CompletedProcess[str]], written: Path
+) -> None:
+    """Two failures of three calls since Prometheus began to look are three events in every window, not thousands."""
+    few = {
+        "input_series": [series("ok", "0 1 1x60"), series("error", "0 0 1 2 2x60")],
+        "promql_expr_test": [
+            {
+                "expr": f'{slo.EVENTS}3d{{slo="{SUCCESS.name}"}} >= {SUCCESS.minimum}',
+                "eval_time": f"{at}m",
+                "exp_samples": [],
+            }
+            for at in (4, 10, 60)
+        ]
+        + [{"expr": 'ALERTS{alertname=~".*Burn.*"}', "eval_time": f"{at}m", "exp_samples": []} for at in (4, 10, 60)],
+    }
+    asked(promtool, written, few)

@@ -64,8 +64,9 @@ def certificates(program: Callable[[str], str], tmp_path_factory: pytest.TempPat
 def tier(
     collector: Callable[..., Collector], certificates: Certificates
 ) -> Callable[..., tuple[Collector, list[Collector]]]:
-    """Start an agent before a gateway for each of some backends, as in `agent, gateways = tier([one, two])`.
+    """Start an agent before a gateway for each of some backends.
 
+    `agent, gateways = tier([one, two])` starts three collectors.
     `on_top` are files and `overlays` settings on top of gateway.yaml.
     """
 

@@ -105,7 +105,11 @@ def recordings(slo: Slo, watched: Sequence[Alert]) -> list[Recording]:
     ]
     longest = sorted({alert.window for alert in watched}, key=seconds)
     rules += [
-        Recording(f"{EVENTS}{window}", f"avg_over_time({TOTAL}{chosen}[{window}]) * {seconds(window):.12g}", slo.name)
+        # A sum of what there was, step by step: an average over the window would take a series of five minutes for one of
+        # three days, and three events for thousands.
+        Recording(
+            f"{EVENTS}{window}", f"sum_over_time({TOTAL}{chosen}[{window}:{base}]) * {seconds(base):.12g}", slo.name
+        )
         for window in longest
     ]
     return rules
