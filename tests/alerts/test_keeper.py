@@ -184,6 +184,6 @@ def test_the_settings_say_who_is_told(outbox):
     ],
 )
 def test_a_setting_that_cannot_be_used_is_refused(outbox, variable, value, sentence):
-    """Before anything runs."""
+    """The sentence names the setting, before anything runs."""
     with pytest.raises(ConfigurationError, match=sentence):
         Keeper.of_settings(config.load(environ={variable: value}), outbox)

@@ -27,10 +27,7 @@ BATCH = 200  #: Alerts in one request.
 
 
 class Keeper:
-    """Keeps firing alerts alive; one for each outbox.
-
-    >>> # keeper = Keeper(Outbox(store.outbox), peers=[Client("http://127.0.0.1:9093")]); keeper.start()
-    """
+    """Keeps firing alerts alive; one for each outbox."""
 
     def __init__(
         self,
