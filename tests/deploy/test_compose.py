@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +12,10 @@ import deployment
 from deployment import EXAMPLE, compose, defaults, example, mistakes, read
 from repository import ROOT
 from stagelight import config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 PINNED = re.compile(r"[a-z][a-z0-9./-]*:v?\d+\.\d+(\.\d+)?")
 LOOPBACK = re.compile(r"127\.0\.0\.1:(?P<outside>\d+):(?P<inside>\d+)")
@@ -37,15 +40,33 @@ def test_the_schema_notices_a_wrong_word() -> None:
     assert len(mistakes(told, "compose")) == 2
 
 
-def test_docker_itself_reads_it() -> None:
-    """Where the client with its plugin is installed, it says the same as the schema, for every profile."""
-    docker = shutil.which("docker")
-    if not docker or subprocess.run([docker, "compose", "version"], check=False, capture_output=True).returncode:
-        pytest.skip("docker has no compose plugin here; the schema has been asked")
-    command = [docker, "compose", "--env-file", str(EXAMPLE), "--profile", "*", "config", "--quiet"]
-    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+@pytest.fixture(scope="module")
+def reader(program: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A program that reads a Compose file with Docker Compose's own library and the published schema in it."""
+    built = tmp_path_factory.mktemp("composecheck") / "composecheck"
+    command = [program("go"), "build", "-buildvcs=false", "-o", str(built), "."]
+    subprocess.run(command, cwd=ROOT / "tests/deploy/composecheck", check=True, capture_output=True)
+    return built
+
+
+@pytest.mark.timeout(600)  # the library is fetched and built once; Go keeps it
+def test_compose_s_own_library_reads_it(reader: Path) -> None:
+    """What Docker Compose would say before it starts anything, for every profile."""
+    done = subprocess.run([reader, ROOT / "docker-compose.yml", EXAMPLE], check=False, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{len(SERVICES)} services\n"
+
+
+@pytest.mark.timeout(600)
+def test_the_published_schema_notices_a_wrong_word(reader: Path, tmp_path: Path) -> None:
+    """The same healthcheck, spelled wrong, is refused by the library too."""
+    wrong = tmp_path / "docker-compose.yml"
+    wrong.write_text((ROOT / "docker-compose.yml").read_text().replace("healthcheck:", "health_check:", 1))
+    done = subprocess.run([reader, wrong, EXAMPLE], check=False, capture_output=True, text=True)
+
+    assert done.returncode == 1
+    assert "health_check" in done.stderr
 
 
 @pytest.mark.parametrize("name", SERVICES)
