@@ -26,7 +26,6 @@ PACKAGES = {
     "redis-server": "redis-server",
     "postgres": "postgresql",
     "chromium": "chromium",
-    "go": "golang-go (1.24 or newer, for the collector and for Compose's own library)",
 }  #: Program -> the Debian package that brings it; `.ci/run` installs the same ones.
 
 BUDGETS = {"faults": 240, "stack": 180, "differential": 120, "browser": 90, "statistics": 90}
