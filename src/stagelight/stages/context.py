@@ -17,6 +17,7 @@ from stagelight.stages import frames, names
 from stagelight.stages.block import Block
 from stagelight.telemetry import clean
 from stagelight.telemetry.current import current
+from stagelight.wire.records import Tenancy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,6 +60,13 @@ def values(context: Context) -> dict[str, str]:
     if not carried:
         return {}
     return {key: str(carried[key]) for key in names.CONTEXT.values() if key in carried}
+
+
+def tenancy(carried: Mapping[str, str]) -> Tenancy:
+    """Return whose work it is under these context values; what is not set is as the settings say."""
+    telemetry = current()
+    unset = Tenancy(telemetry.settings.tenant, telemetry.settings.workspace) if telemetry else Tenancy()
+    return Tenancy(carried.get(names.TENANT) or unset.tenant, carried.get(names.WORKSPACE) or unset.workspace)
 
 
 def with_values(context: Context, given: Mapping[str, str | None]) -> Context:
@@ -117,10 +125,8 @@ class context(Block[None]):  # noqa: N801  reads as a statement: `with context(t
 
 def _named(found: Context) -> dict[str, str]:
     carried = values(found)
-    telemetry = current()
     named = {name: carried.get(key, "") for name, key in names.CONTEXT.items()}
-    named["tenant"] = named["tenant"] or (telemetry.settings.tenant if telemetry else "default")
-    named["workspace"] = named["workspace"] or (telemetry.settings.workspace if telemetry else "default")
+    named["tenant"], named["workspace"] = tenancy(carried)
     return named
 
 

@@ -6,6 +6,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from stagelight.catalogue import stages as rows
+from stagelight.stages import names
+from stagelight.stages.context import tenancy
 from stagelight.telemetry import instruments
 from stagelight.telemetry.current import current
 
@@ -27,15 +29,7 @@ class Labels(NamedTuple):
 
 def labels(stage: str, values: dict[str, str]) -> Labels:
     """Return the labels of `stage` under these context values; what is not set falls back to the settings."""
-    telemetry = current()
-    tenant = telemetry.settings.tenant if telemetry else "default"
-    workspace = telemetry.settings.workspace if telemetry else "default"
-    return Labels(
-        stage,
-        values.get("stagelight.model_version", ""),
-        values.get("stagelight.tenant", tenant),
-        values.get("stagelight.workspace", workspace),
-    )
+    return Labels(stage, values.get(names.MODEL_VERSION, ""), *tenancy(values))
 
 
 def started(found: Labels) -> None:

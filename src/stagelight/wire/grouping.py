@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from stagelight.wire.records import Scope
+from stagelight.wire.values import attributes_json, text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from stagelight.wire.records import Attributes
 
@@ -39,3 +40,22 @@ def grouped(records: Iterable[R]) -> list[tuple[Attributes, list[tuple[Scope, li
         _, scopes = resources.setdefault(keys[identity], (record.resource, {}))
         scopes.setdefault(getattr(record, "scope", None) or Scope(), []).append(record)
     return [(resource, list(scopes.items())) for resource, scopes in resources.values()]
+
+
+def grouped_json(
+    records: Iterable[R], scopes_key: str, records_key: str, as_json: Callable[[R], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return `records` nested as OTLP JSON nests them: resources, in each its scopes, in each its records."""
+    return [
+        {
+            "resource": {"attributes": attributes_json(resource)},
+            scopes_key: [
+                {
+                    "scope": {"name": text(scope.name), "version": text(scope.version)},
+                    records_key: [as_json(record) for record in found],
+                }
+                for scope, found in scopes
+            ],
+        }
+        for resource, scopes in grouped(records)
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stagelight.wire.decoded import Decoded
-from stagelight.wire.grouping import grouped
+from stagelight.wire.grouping import grouped_json
 from stagelight.wire.records import LogRecord, Scope
 from stagelight.wire.traces import SPAN_ID_BYTES, TRACE_ID_BYTES
 from stagelight.wire.values import (
@@ -60,20 +60,7 @@ def _log(record: logs_pb2.LogRecord, resource: Attributes, scope: Scope) -> LogR
 
 def logs_json(records: Iterable[LogRecord]) -> dict[str, Any]:
     """One ExportLogsServiceRequest as OTLP JSON, grouped by resource and scope."""
-    groups = [
-        {
-            "resource": {"attributes": attributes_json(resource)},
-            "scopeLogs": [
-                {
-                    "scope": {"name": text(scope.name), "version": text(scope.version)},
-                    "logRecords": [_json(record) for record in logs],
-                }
-                for scope, logs in scopes
-            ],
-        }
-        for resource, scopes in grouped(records)
-    ]
-    return {"resourceLogs": groups}
+    return {"resourceLogs": grouped_json(records, "scopeLogs", "logRecords", _json)}
 
 
 def _json(record: LogRecord) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from stagelight.wire.decoded import Decoded
-from stagelight.wire.grouping import grouped
+from stagelight.wire.grouping import grouped_json
 from stagelight.wire.records import Scope, SpanEvent, SpanLink, SpanRecord
 from stagelight.wire.values import (
     attributes,
@@ -98,20 +98,7 @@ def traces_json(records: Iterable[SpanRecord]) -> dict[str, Any]:
 
     Ready for `json.dumps`; any OTLP/HTTP receiver takes it. Spans are grouped by resource and scope, in order.
     """
-    groups = [
-        {
-            "resource": {"attributes": attributes_json(resource)},
-            "scopeSpans": [
-                {
-                    "scope": {"name": text(scope.name), "version": text(scope.version)},
-                    "spans": [_json(s) for s in spans],
-                }
-                for scope, spans in scopes
-            ],
-        }
-        for resource, scopes in grouped(records)
-    ]
-    return {"resourceSpans": groups}
+    return {"resourceSpans": grouped_json(records, "scopeSpans", "spans", _json)}
 
 
 def _json(span: SpanRecord) -> dict[str, Any]:
