@@ -141,7 +141,9 @@ def test_an_older_database_keeps_every_row(tmp_path: Path, version: str) -> None
 
     assert after.pop("alembic_version") == [(migrate.HEAD,)]
     before.pop("alembic_version")
-    assert {name: after[name] for name in before} == before
+    # New columns stand behind the old ones, whose values are what they were.
+    width = {name: len(rows[0]) for name, rows in before.items()}
+    assert {name: [row[: width[name]] for row in after[name]] for name in before} == before
     assert [row for name in set(after) - set(before) for row in after[name]] == []
 
 

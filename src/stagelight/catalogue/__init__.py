@@ -9,15 +9,17 @@ from stagelight.catalogue import (
     feedback,
     internal,
     labels,
+    models,
     panels,
     pipeline,
     pipeline_alerts,
+    rl_feedback,
     stage_alerts,
     stages,
 )
 from stagelight.catalogue.rows import Alert, Foreign, Kind, Label, Metric, Panel, Runbook, Scenario, Slo, collected
 
-METRICS = collected(Metric, stages, feedback, internal)
+METRICS = collected(Metric, stages, feedback, rl_feedback, models, internal)
 FOREIGN = collected(Foreign, pipeline)
 ALERTS = collected(Alert, stage_alerts, delivery_alerts, pipeline_alerts)
 SLOS = collected(Slo, stage_alerts, delivery_alerts)

@@ -6,8 +6,8 @@ from stagelight.catalogue.rows import Label, Metric
 KIND = Label("kind", bound=2, values=("explicit", "implicit"))
 SIGNAL = Label(
     "signal",
-    bound=9,
-    values=("rating", "thumbs", "comment", "label", "requery", "skip", "accept", "click", "share"),
+    bound=10,
+    values=("rating", "thumbs", "comment", "label", "score", "requery", "skip", "accept", "click", "share"),
 )
 
 FEEDBACK = Metric(

@@ -11,3 +11,8 @@ OUTCOME = Label("outcome", bound=4, values=("ok", "error", "cancelled", "abandon
 ROOM = Label("room", bound=50)
 METRIC = Label("metric", bound=1000)
 LABEL = Label("label", bound=100)
+MODEL = Label("model", bound=50)
+FEATURE = Label("feature", bound=200)
+METHOD = Label("method", bound=7, values=("psi", "kl", "js", "ks", "wasserstein", "chi2", "mean_shift"))
+DRIFT_SEVERITY = Label("severity", bound=4, values=("low", "medium", "high", "critical"))
+WINDOW = Label("window", bound=10)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from stagelight.store import Store
     from stagelight.wire.records import SpanRecord
 
-KINDS = ("traces", "predictions", "feedback", "truth")
+KINDS = ("traces", "predictions", "feedback", "decisions", "truth")
 
 EPILOG = """\b
 Examples:

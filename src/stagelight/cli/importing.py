@@ -143,10 +143,12 @@ def kind_of(data: Any) -> str:
     'feedback'
     """
     if isinstance(data, dict):
-        for kind, mark in (("feedback", "signal"), ("truth", "event"), ("prediction", "type")):
+        for kind, mark in (("feedback", "signal"), ("decision", "arm"), ("truth", "event"), ("prediction", "type")):
             if mark in data:
                 return kind
-    raise RowError("expected a trace (resourceSpans), a prediction (type), feedback (signal) or truth (event)")
+    raise RowError(
+        "expected a trace (resourceSpans), a prediction (type), feedback (signal), a decision (arm) or truth (event)"
+    )
 
 
 def _tell(intake: Intake) -> None:

@@ -108,6 +108,35 @@ class Settings:
         "Secret that turns user ids into HMAC-SHA256 before they leave the process.",
         secret=True,
     )
+    enable_trajectory_evaluation: bool = setting(
+        default=False, variable="ENABLE_TRAJECTORY_EVALUATION", help_text="Score finished trajectories, for the router."
+    )
+    enable_trajectory_feedback_loop: bool = setting(
+        default=False,
+        variable="ENABLE_TRAJECTORY_FEEDBACK_LOOP",
+        help_text="Teach the model router from the rewards that wait in its queue.",
+    )
+    rl_feedback_batch_size: int = setting(
+        25, "RL_FEEDBACK_BATCH_SIZE", "Rewards the feedback loop learns from at once."
+    )
+    rl_feedback_loop_interval_seconds: float = setting(
+        15.0, "RL_FEEDBACK_LOOP_INTERVAL_SECONDS", "Seconds between two turns of the feedback loop."
+    )
+    redis_url: str = setting(
+        "",
+        "STAGELIGHT_REDIS_URL",
+        "Redis that hands out the ids of waiting rewards; the store does so if empty.",
+        secret=True,
+    )
+    drift_check_interval: float = setting(60.0, "DRIFT_CHECK_INTERVAL", "Minutes between two checks for drift.")
+    drift_threshold: float = setting(
+        0.1, "DRIFT_THRESHOLD", "PSI from which drift is low; medium, high and critical are 2.5, 5 and 10 times it."
+    )
+    truth_rules: str = setting(
+        "",
+        "STAGELIGHT_TRUTH_RULES",
+        "File of the truth rules; outcome_truth_rules.yaml of the working folder if empty.",
+    )
     host: str = setting("127.0.0.1", "STAGELIGHT_HOST", "Address `stagelight serve` listens on.")
     port: int = setting(4318, "STAGELIGHT_PORT", "Port `stagelight serve` listens on; the next free one if taken.")
     allowed_hosts: tuple[str, ...] = setting(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from stagelight import _guard, config, sink
 from stagelight.errors import ConfigurationError
+from stagelight.store import current as stores
 from stagelight.telemetry import current, pipeline
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class Whole:
         """Have the process use it."""
         current.install(self.telemetry)
         sink.use(self._local.rows)
+        stores.use(self._local.store)
         if not self.settings.disabled:
             from stagelight.telemetry.correlation import Correlated
             from stagelight.telemetry.providers import set_global
@@ -108,6 +110,7 @@ class Whole:
         if current.current() is self.telemetry:
             current.install(None)
         sink.use(None)
+        stores.use(None)
         if self._correlated is not None:
             self._correlated.undo()
         self._local.close()

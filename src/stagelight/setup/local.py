@@ -31,17 +31,18 @@ class Local:
             StoreError: The store cannot be opened.
         """
         on = not settings.disabled
-        self._store = _store(settings) if on and settings.store else None
+        #: None where the settings name none.
+        self.store = _store(settings) if on and settings.store else None
         self._file = _file(settings) if on and settings.trace_log_file else None
         self._expire_at_ns = 0  # monotonic; the first write of a process looks at once
         #: Where predictions, feedback and truth go; None refuses them.
-        self.rows: Sink | None = self._store.rows if self._store else sink.from_settings(settings) if on else None
+        self.rows: Sink | None = self.store.rows if self.store else sink.from_settings(settings) if on else None
 
     @property
     def sinks(self) -> list[Callable[[list[SpanRecord]], None]]:
         """What finished traces are handed to."""
         found: list[Callable[[list[SpanRecord]], None]] = []
-        if self._store is not None:
+        if self.store is not None:
             found.append(self._keep)
         if self._file is not None:
             found.append(self._append)
@@ -49,18 +50,18 @@ class Local:
 
     def close(self) -> None:
         """Close the store."""
-        if self._store is not None:
-            _guard.attempt("setup", self._store.close)
+        if self.store is not None:
+            _guard.attempt("setup", self.store.close)
 
     def _keep(self, records: list[SpanRecord]) -> None:
-        if self._store is None:
+        if self.store is None:
             return
-        self._store.traces.write(records)
+        self.store.traces.write(records)
         # No server looks after this store, so its writer does, on the thread that finished traces have anyway.
         now = _clock.monotonic_ns()
         if now >= self._expire_at_ns:
             self._expire_at_ns = now + EXPIRE_EVERY_NS
-            self._store.admin.expire()
+            self.store.admin.expire()
 
     def _append(self, records: list[SpanRecord]) -> None:
         if self._file is not None:

@@ -6,11 +6,12 @@ the reason in its receipt; nothing here raises into the program.
 
 from stagelight.sink.current import from_settings, use, using, write
 from stagelight.sink.http import HttpSink
-from stagelight.sink.rows import Feedback, Prediction, Receipt, Row, Sink, Truth
+from stagelight.sink.rows import Decision, Feedback, Prediction, Receipt, Row, Sink, Truth
 from stagelight.sink.spool import Spool
 from stagelight.sink.spooled import SpooledSink
 
 __all__ = [
+    "Decision",
     "Feedback",
     "HttpSink",
     "Prediction",

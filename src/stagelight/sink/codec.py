@@ -12,32 +12,45 @@ from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeGuard, get_args
 
 from stagelight.errors import RowError, did_you_mean
-from stagelight.sink.rows import ExplicitSignal, Feedback, ImplicitSignal, Prediction, Source, Truth
+from stagelight.sink.rows import Decision, ExplicitSignal, Feedback, ImplicitSignal, Prediction, Source, Truth
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stagelight.sink.rows import Row
 
-Kind = Literal["prediction", "feedback", "truth"]
+Kind = Literal["prediction", "feedback", "decision", "truth"]
 
-KINDS: Final[dict[Kind, type[Row]]] = {"prediction": Prediction, "feedback": Feedback, "truth": Truth}
-IDS: Final[dict[Kind, str]] = {"prediction": "prediction_id", "feedback": "feedback_id", "truth": "truth_id"}
+KINDS: Final[dict[Kind, type[Row]]] = {
+    "prediction": Prediction,
+    "feedback": Feedback,
+    "decision": Decision,
+    "truth": Truth,
+}
+IDS: Final[dict[Kind, str]] = {
+    "prediction": "prediction_id",
+    "feedback": "feedback_id",
+    "decision": "decision_id",
+    "truth": "truth_id",
+}
 EXPLICIT: Final = get_args(ExplicitSignal)
 IMPLICIT: Final = get_args(ImplicitSignal)
 SOURCES: Final = get_args(Source)
 
+LISTS: Final = ("eligible", "context")  #: Fields of a decision that are lists in JSON.
 RATINGS: Final = (1, 5)
 MAX_TEXT = 256  #: Characters of a name, an id, a label.
 MAX_COMMENT = 10_000  #: Characters.
 MAX_FEATURES = 1000
 MAX_FEATURES_BYTES = 64 * 1024  #: Of a prediction's features, as JSON.
+MAX_ARMS = 1000  #: Eligible for one decision.
+MAX_CONTEXT = 4096  #: Numbers that a policy sees of a request.
 MAX_DEPTH = 8  #: Lists and objects inside a feature.
 MAX_SECONDS = 253_402_300_800.0  #: The year 10000: more than that was meant as milliseconds.
 
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 _SPAN_ID = re.compile(r"[0-9a-f]{16}")
-_NEEDED: Final = {"prediction": ("type",), "feedback": ("kind", "signal"), "truth": ("event",)}
+_NEEDED: Final = {"prediction": ("type",), "feedback": ("kind", "signal"), "decision": ("arm",), "truth": ("event",)}
 
 
 def kind_of(row: Row) -> Kind:
@@ -56,8 +69,14 @@ def to_json(row: Row) -> dict[str, Any]:
     for field in fields(row):
         value = getattr(row, field.name)
         if field.default is MISSING or value != field.default:
-            out[field.name] = dict(value) if field.name == "features" else value
+            out[field.name] = _plain(value)
     return out
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return list(value)
+    return value if value is None or isinstance(value, str | int | float) else dict(value)  # type: ignore[call-overload]  # features
 
 
 def from_json(kind: Kind, data: object, *, now: float, new_id: str) -> Row:
@@ -86,6 +105,7 @@ def from_json(kind: Kind, data: object, *, now: float, new_id: str) -> Row:
         if name not in given:
             raise RowError(f"a {kind} needs {name!r}")
     made: Any = KINDS[kind]
+    given |= {name: tuple(given[name]) for name in LISTS if isinstance(given.get(name), list)}
     return checked(made(**{IDS[kind]: new_id, "observed_at": now, **given}))
 
 
@@ -104,6 +124,8 @@ def checked(row: Row) -> Row:
     elif isinstance(row, Prediction):
         _check_features(row.features)
         _filled(row.type, "type")
+    elif isinstance(row, Decision):
+        _check_decision(row)
     else:
         _filled(row.event, "event")
         if not row.prediction_id and not row.entity:
@@ -112,14 +134,20 @@ def checked(row: Row) -> Row:
 
 
 def _check_field(name: str, value: object) -> None:
-    if name == "features":
+    if name in ("features", *LISTS):
         return
     if name == "observed_at":
         if not _number(value) or not 0 <= value < MAX_SECONDS:
             raise RowError(f"observed_at: found {_shown(value)}, expected seconds since 1970")
-    elif name in ("score", "value"):
+    elif name in ("score", "value", "reward"):
         if value is not None and not _number(value):
             raise RowError(f"{name}: found {_shown(value)}, expected a finite number")
+    elif name == "propensity":
+        if not _number(value) or not 0 < value <= 1:
+            raise RowError(f"propensity: found {_shown(value)}, expected a probability over 0 and at most 1")
+    elif name == "policy_version":
+        if type(value) is not int or not 0 <= value < 2**63:
+            raise RowError(f"policy_version: found {_shown(value)}, expected a whole number, 0 or more")
     else:
         _check_text(name, value)
 
@@ -154,15 +182,44 @@ def _check_feedback(row: Feedback) -> None:
         raise RowError(
             f"source: found {row.source!r}, expected one of {', '.join(SOURCES)}.{did_you_mean(row.source, SOURCES)}"
         )
+    _check_amounts(row)
+    for name in ("comment", "label"):
+        if row.signal == name:
+            _filled(getattr(row, name), name)
+    if not row.trace_id and not row.prediction_id and not row.decision_id:
+        raise RowError("whose answer is it about? give a trace id, a span, or a prediction_id")
+
+
+def _check_amounts(row: Feedback) -> None:
     if row.signal == "rating" and (row.value is None or not RATINGS[0] <= row.value <= RATINGS[1]):
         raise RowError(f"rating: found {_shown(row.value)}, expected 1 to 5")
     if row.signal == "thumbs" and row.value not in (0, 1):
         raise RowError(f"thumbs: found {_shown(row.value)}, expected 1 (up) or 0 (down)")
-    for name in ("comment", "label"):
-        if row.signal == name:
-            _filled(getattr(row, name), name)
-    if not row.trace_id and not row.prediction_id:
-        raise RowError("whose answer is it about? give a trace id, a span, or a prediction_id")
+    if row.signal == "score" and (row.value is None or not 0 <= row.value <= 1):
+        raise RowError(f"score: found {_shown(row.value)}, expected 0 to 1")
+    if row.reward is not None and not 0 <= row.reward <= 1:
+        raise RowError(f"reward: found {_shown(row.reward)}, expected 0 to 1")
+
+
+def _check_decision(row: Decision) -> None:
+    for name in ("arm", "router"):
+        _filled(getattr(row, name), name)
+    if len(_listed("eligible", row.eligible)) > MAX_ARMS:
+        raise RowError(f"eligible: {len(row.eligible)} arms, expected {MAX_ARMS} at most")
+    for arm in row.eligible:
+        _check_text("eligible", arm)
+    if row.eligible and row.arm not in row.eligible:
+        raise RowError(f"arm: found {row.arm!r}, which is not among the eligible ones")
+    if len(_listed("context", row.context)) > MAX_CONTEXT:
+        raise RowError(f"context: {len(row.context)} numbers, expected {MAX_CONTEXT} at most")
+    if not all(_number(part) for part in row.context):
+        raise RowError("context: expected finite numbers alone")
+
+
+def _listed(name: str, value: object) -> tuple[object, ...]:
+    if not isinstance(value, tuple):
+        raise RowError(f"{name}: found {_named(value)}, expected a list")
+    return value
 
 
 def _check_features(features: Mapping[str, object]) -> None:

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from stagelight.egress import Answer
     from stagelight.sink.rows import Row
 
-PATHS: Final[dict[Kind, str]] = {"prediction": "/api/predictions", "feedback": "/api/feedback", "truth": "/api/truth"}
+PATHS: Final[dict[Kind, str]] = {
+    "prediction": "/api/predictions",
+    "feedback": "/api/feedback",
+    "decision": "/api/decisions",
+    "truth": "/api/truth",
+}
 MAX_ROWS = 500  #: In one request.
 #: What no second try changes: the rows themselves are at fault.
 TOO_LARGE = 413

@@ -1,4 +1,4 @@
-"""What an application tells us besides traces: what it predicted, what users said, what turned out to be true.
+"""What an application tells us besides traces: what it predicted, chose and heard, and what turned out to be true.
 
 Every row carries an id that makes writing it twice harmless, the trace it belongs to, and whose it is.
 """
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 Source = Literal["human", "model", "rule", "policy", "compliance"]
-ExplicitSignal = Literal["rating", "thumbs", "comment", "label"]
+ExplicitSignal = Literal["rating", "thumbs", "comment", "label", "score"]
 ImplicitSignal = Literal["requery", "skip", "accept", "click", "share"]
 Signal: TypeAlias = "ExplicitSignal | ImplicitSignal"
 FeedbackKind = Literal["explicit", "implicit"]
@@ -43,12 +43,35 @@ class Feedback:
     feedback_id: str  #: The idempotency key where one was given.
     kind: FeedbackKind
     signal: Signal
-    value: float | None = None  #: Rating 1–5; thumbs 1 or 0; else what the signal carries.
+    value: float | None = None  #: Rating 1–5; thumbs 1 or 0; score 0–1; else what the signal carries.
+    reward: float | None = None  #: 0 to 1, what a router learns from it; None teaches nothing, which is not 0.
     comment: str = ""
     label: str = ""
     source: Source = "human"
+    user: str = ""  #: Who said it, as HMAC where a key is set; one vote each where votes are public.
     prediction_id: str = ""
+    decision_id: str = ""  #: The routing decision it judges; found by the trace if empty.
     model_version: str = ""
+    observed_at: float  #: Seconds since 1970, UTC.
+    trace_id: str = ""
+    span_id: str = ""
+    tenant: str = "default"
+    workspace: str = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Which arm a router chose, out of which, and how likely that was: all that learning from it needs."""
+
+    decision_id: str
+    router: str = "default"
+    policy: str = ""  #: Name of the policy, as `discounted_thompson`.
+    policy_version: int = 0  #: Of the state that decided.
+    arm: str
+    propensity: float = 1.0  #: Probability with which the arm was chosen, over 0 and at most 1.
+    eligible: tuple[str, ...] = ()  #: The arms there were to choose from.
+    context: tuple[float, ...] = ()  #: What the policy saw of the request.
+    prediction_id: str = ""
     observed_at: float  #: Seconds since 1970, UTC.
     trace_id: str = ""
     span_id: str = ""
@@ -73,7 +96,7 @@ class Truth:
     workspace: str = "default"
 
 
-Row: TypeAlias = "Prediction | Feedback | Truth"
+Row: TypeAlias = "Prediction | Feedback | Decision | Truth"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ from stagelight import _clock
 from stagelight.errors import StoreError
 from stagelight.store import removal
 from stagelight.store.coarsening import FINE_NS, coarsen
+from stagelight.store.columns import metadata
 from stagelight.store.model import Expired, Size
-from stagelight.store.tables import feedback, logs, metadata, predictions, rollups, spans, tokens, traces, truth
+from stagelight.store.tables import feedback, logs, predictions, rollups, spans, tokens, traces, truth
 
 if TYPE_CHECKING:
     import os

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 
 from stagelight.errors import StoreFullError
 from stagelight.store import removal
+from stagelight.store.columns import metadata
 from stagelight.store.model import Expired
-from stagelight.store.tables import metadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,7 +18,7 @@ from stagelight.errors import StoreUnavailableError, StoreVersionError
 if TYPE_CHECKING:
     from stagelight.store.database import Database
 
-HEAD = "0002"  #: The newest file in migrations/versions; a test compares.
+HEAD = "0006"  #: The newest file in migrations/versions; a test compares.
 SCRIPTS = Path(__file__).parent / "migrations"
 NUMBERED = re.compile(r"\d{4}")
 

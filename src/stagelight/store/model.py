@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stagelight.wire.records import LogRecord, SpanRecord
 
 Sort = Literal["recent", "slowest"]
-Kind = Literal["predictions", "feedback", "truth"]
+Kind = Literal["predictions", "feedback", "decisions", "truth"]
 METRICS = "metrics"
 SAMPLED = "spans (sampled)"
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from stagelight import _clock
-from stagelight.sink.rows import Feedback, Prediction, Receipt, Truth
+from stagelight.sink.codec import id_of
+from stagelight.sink.rows import Decision, Feedback, Prediction, Receipt, Truth
 from stagelight.store import pins
 from stagelight.store.codec import clean, json_text, loads
 from stagelight.store.database import owned, parts
+from stagelight.store.loop_tables import decisions
 from stagelight.store.tables import feedback, predictions, truth
 
 if TYPE_CHECKING:
@@ -26,8 +28,13 @@ if TYPE_CHECKING:
 KINDS: dict[str, tuple[sa.Table, type[Row], str]] = {
     "predictions": (predictions, Prediction, "prediction_id"),
     "feedback": (feedback, Feedback, "feedback_id"),
+    "decisions": (decisions, Decision, "decision_id"),
     "truth": (truth, Truth, "truth_id"),
 }
+
+
+#: Fields that are kept as JSON text.
+JSON = frozenset({"features", "eligible", "context"})
 
 
 class Rows:
@@ -56,7 +63,7 @@ class Rows:
                 if values:
                     connection.execute(self._database.insert(table).on_conflict_do_nothing(), values)
             pins.pin(connection, self._database, _judged(connection, rows), pins.FEEDBACK)
-        return [Receipt("stored", _id(row)) for row in rows]
+        return [Receipt("stored", id_of(row)) for row in rows]
 
     def of_trace(self, trace_id: str, *, tenant: str | None = None) -> list[Row]:
         """Return everything that is known of a trace besides its spans: predictions, feedback, truth, each by time."""
@@ -91,23 +98,17 @@ class Rows:
             yield from (_row(made, row) for row in rows)
 
 
-def _id(row: Row) -> str:
-    if isinstance(row, Prediction):
-        return row.prediction_id
-    return row.feedback_id if isinstance(row, Feedback) else row.truth_id
-
-
 def _values(row: Row, now: int) -> dict[str, Any]:
     values = {name: clean(value) if isinstance(value, str) else value for name, value in asdict(row).items()}
-    if "features" in values:
-        values["features"] = json_text(values["features"])
+    for name in JSON & values.keys():
+        values[name] = json_text(values[name])
     return values | {"seen_ns": now}
 
 
 def _row(kind: type[Row], row: Any) -> Row:
     values = {field.name: getattr(row, field.name) for field in fields(kind)}
-    if "features" in values:
-        values["features"] = loads(values["features"])
+    for name in JSON & values.keys():
+        values[name] = loads(values[name]) if name == "features" else tuple(loads(values[name]))
     return kind(**values)
 
 

@@ -39,6 +39,12 @@ async def feedback(request: Request) -> Response:
     return await _take(request, "feedback")
 
 
+@router.post("/decisions")
+async def decisions(request: Request) -> Response:
+    """Take what routers chose: an object, or a list of them, with the fields of `stagelight.sink.Decision`."""
+    return await _take(request, "decision")
+
+
 @router.post("/truth")
 async def truth(request: Request) -> Response:
     """Take what really happened: an object, or a list of them, with the fields of `stagelight.sink.Truth`."""

@@ -1,0 +1,37 @@
+"""The loop that teaches the model router: rewards emitted, waiting, learned from, refused."""
+
+from stagelight.catalogue.labels import TENANT, WORKSPACE
+from stagelight.catalogue.rows import Metric
+
+RL_FEEDBACK_PROCESSED = Metric(
+    name="rl_feedback_processed_total",
+    kind="counter",
+    labels=(TENANT, WORKSPACE),
+    help="Rewards that the router has learned from.",
+)
+RL_FEEDBACK_FAILED = Metric(
+    name="rl_feedback_failed_total",
+    kind="counter",
+    labels=(TENANT, WORKSPACE),
+    help="Rewards that could not be learned from; each is kept with its reason.",
+)
+RL_FEEDBACK_QUEUE_DEPTH = Metric(
+    name="rl_feedback_queue_depth",
+    kind="gauge",
+    labels=(TENANT, WORKSPACE),
+    help="Rewards accepted but not yet learned from.",
+)
+RL_FEEDBACK_LATENCY = Metric(
+    name="rl_feedback_processing_latency_ms",
+    kind="histogram",
+    unit="ms",
+    labels=(TENANT, WORKSPACE),
+    buckets=(1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0, 10_000.0),
+    help="Time that a batch of rewards took to learn from.",
+)
+TRAJECTORY_EMISSIONS = Metric(
+    name="trajectory_feedback_emissions_total",
+    kind="counter",
+    labels=(TENANT, WORKSPACE),
+    help="Rewards that entered the queue.",
+)
