@@ -16,6 +16,8 @@ from opentelemetry.metrics import _internal as metrics
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from postgres import Postgres
+
 ROOT = Path(__file__).parent.parent
 
 PACKAGES = {
@@ -25,6 +27,7 @@ PACKAGES = {
     "amtool": "prometheus-alertmanager",
     "redis-server": "redis-server",
     "postgres": "postgresql",
+    "initdb": "postgresql",
     "chromium": "chromium",
 }  #: Program -> the Debian package that brings it; `.ci/run` installs the same ones.
 
@@ -67,6 +70,19 @@ def program() -> Callable[[str], str]:
 
 
 @pytest.fixture(scope="session")
+def postgres(program: Callable[[str], str]) -> Iterator[Postgres]:
+    """A PostgreSQL server for the whole run; `postgres.create("name")` gives an empty database's address."""
+    from postgres import postgres as prepared  # the driver is loaded by those who ask
+
+    server = prepared(program)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="session")
 def root() -> Path:
     """The repository."""
     return ROOT
@@ -77,7 +93,7 @@ def _clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     """Neither the developer's telemetry settings nor their state folder take part in a test."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [*os.environ]:
-            if name.startswith(("OTEL_", "STAGELIGHT_", "PROMETHEUS_", "TRACE_")):
+            if name.startswith(("OTEL_", "STAGELIGHT_", "PROMETHEUS_", "TRACE_", "RL_FEEDBACK_", "ENABLE_TRAJ", "DRIFT_")):
                 patch.delenv(name)
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield

@@ -11,13 +11,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stagelight.alerts.alert import Alert
+    from stagelight.alerts.concept_drift import route_concept_drift_alerts
     from stagelight.alerts.events import emit
+    from stagelight.alerts.finding import Finding
     from stagelight.alerts.keeper import Keeper
     from stagelight.alerts.relay import Relay
+    from stagelight.alerts.router import AlertRouter, Routed
 
-__all__ = ["Alert", "Keeper", "Relay", "emit"]
+__all__ = ["Alert", "AlertRouter", "Finding", "Keeper", "Relay", "Routed", "emit", "route_concept_drift_alerts"]
 
-_HOMES = {"Alert": "alert", "emit": "events", "Keeper": "keeper", "Relay": "relay"}
+_HOMES = {
+    "Alert": "alert",
+    "AlertRouter": "router",
+    "Finding": "finding",
+    "Keeper": "keeper",
+    "Relay": "relay",
+    "Routed": "router",
+    "emit": "events",
+    "route_concept_drift_alerts": "concept_drift",
+}
 
 
 def __getattr__(name: str) -> Any:

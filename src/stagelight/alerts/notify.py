@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
 from stagelight import _guard
@@ -51,6 +52,21 @@ class Notifier:
         """Tell of `alert`, that it fires or that it is over; say whether at least one of the addresses took it."""
         said = {"title": title(alert), "body": body(alert), "body_format": "text", "notify_type": _kind(alert)}
         # Each of them is tried. Apprise itself tells its own log which one failed.
+        taken = [bool(_guard.attempt("alerts", service.notify, **said)) for service in self._services]
+        return any(taken)
+
+    def send_batch(self, alerts: Sequence[Alert]) -> bool:
+        """Tell of many alerts in one message; say whether at least one of the addresses took it."""
+        if len(alerts) == 1:
+            return self.send(alerts[0])
+        worst = max(alerts, key=lambda alert: RANKS[alert.severity])
+        first = line(f"[FIRING] {len(alerts)} alerts ({worst.severity})", limit=TITLE_CHARS)
+        # As many as fit: a message that a service refuses for its length tells nothing.
+        texts = [f"{title(alert)}\n{body(alert)}" for alert in alerts]
+        fitting = [text for text, end in zip(texts, accumulate(map(len, texts)), strict=True) if end <= TEXT_CHARS]
+        left = len(alerts) - len(fitting)
+        shown = "\n\n".join([*fitting, *([f"and {left} more"] if left else [])])
+        said = {"title": first, "body": shown, "body_format": "text", "notify_type": _kind(worst)}
         taken = [bool(_guard.attempt("alerts", service.notify, **said)) for service in self._services]
         return any(taken)
 

@@ -1,0 +1,119 @@
+"""`Finding`: that a model got worse, with the figures, what to do about it, and traces that show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+from stagelight.alerts.alert import TRACE_ID, Alert
+from stagelight.catalogue.models import CALIBRATION_DRIFT, CONCEPT_DRIFT, MODEL_DRIFT
+from stagelight.errors import AlertError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stagelight.catalogue.rows import Severity
+
+Kind = Literal["accuracy_degradation", "calibration_drift", "score_drift"]
+Level = Literal["low", "medium", "high", "critical"]
+KINDS: Final = get_args(Kind)
+LEVELS: Final[tuple[Level, ...]] = get_args(Level)
+SEVERITY: Final[Mapping[Level, Severity]] = {"low": "info", "medium": "warning", "high": "page", "critical": "critical"}
+NAMES: Final = {
+    "accuracy_degradation": CONCEPT_DRIFT,
+    "calibration_drift": CALIBRATION_DRIFT,
+    "score_drift": MODEL_DRIFT,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What was found of a model, between a baseline and now."""
+
+    kind: Kind
+    model: str  #: The prediction type, as `churn`.
+    model_version: str = ""
+    severity: Level = "medium"
+    baseline: float  #: Accuracy, calibration error or 0, before.
+    current: float  #: The same now; for `score_drift` the PSI.
+    p_value: float | None = None  #: Of the test that compared them.
+    baseline_size: int = 0  #: Labelled predictions before.
+    current_size: int = 0  #: Labelled predictions now.
+    feature: str = ""  #: For `score_drift`: of what.
+    trace_ids: tuple[str, ...] = ()  #: Examples, 32 hex digits each.
+    tenant: str = "default"
+    workspace: str = "default"
+
+    @property
+    def summary(self) -> str:
+        """What happened, in one sentence with its figures."""
+        who = f"{self.model} {self.model_version}".strip()
+        if self.kind == "accuracy_degradation":
+            text = f"{who}: accuracy fell from {self.baseline:.1%} to {self.current:.1%}{self._counts}"
+        elif self.kind == "calibration_drift":
+            text = f"{who}: calibration error rose from {self.baseline:.3f} to {self.current:.3f}{self._counts}"
+        else:
+            of = f" of {self.feature}" if self.feature else ""
+            text = f"{who}: the distribution{of} moved, PSI {self.current:.2f}{self._counts}"
+        return text + (f", p = {self.p_value:.2g}" if self.p_value is not None else "")
+
+    @property
+    def action(self) -> str:
+        """What to do about it, in one sentence with its figures."""
+        if self.kind == "accuracy_degradation":
+            lost = (self.baseline - self.current) * 100
+            return (
+                f"Go back to the version before, or retrain on labels of the current window: {lost:.1f} points were lost. "
+                "Look at the example traces first: has the meaning of the label changed, or the data?"
+            )
+        if self.kind == "calibration_drift":
+            return (
+                f"Recalibrate (isotonic, on the {self.current_size} newest labels) before thresholds on the score are "
+                f"trusted again: scores are off by {self.current:.1%} on average. Ranking by score may still be right."
+            )
+        return (
+            f"Compare what comes in with the reference{' of ' + self.feature if self.feature else ''}: a new source, a "
+            "broken sensor, another kind of user? Labels have not confirmed a loss yet; watch the estimated accuracy."
+        )
+
+    def alert(self) -> Alert:
+        """Return it as an alert for Alertmanager."""
+        labels = {"model": self.model, "model_version": self.model_version, "feature": self.feature, "kind": self.kind}
+        return Alert(
+            name=NAMES[self.kind],
+            severity=SEVERITY[self.severity],
+            labels=labels | {"tenant": self.tenant, "workspace": self.workspace},
+            annotations={"summary": self.summary, "description": self.action},
+            trace_ids=self.trace_ids,
+        )
+
+    @property
+    def _counts(self) -> str:
+        if not self.baseline_size and not self.current_size:
+            return ""
+        return f" ({self.baseline_size:,} before, {self.current_size:,} now)"
+
+
+def finding(given: Finding | Mapping[str, Any]) -> Finding:
+    """Return `given` as a finding; a mapping has the names of its fields.
+
+    Raises:
+        AlertError: A field is unknown or missing, or its value none that is known.
+
+    >>> finding({"kind": "calibration_drift", "model": "churn", "baseline": 0.02, "current": 0.11}).summary
+    'churn: calibration error rose from 0.020 to 0.110'
+    """
+    if isinstance(given, Finding):
+        return given
+    known = {row.name for row in fields(Finding)}
+    for name in given:
+        if name not in known:
+            raise AlertError(f"a finding has no field {str(name)[:40]!r}.{did_you_mean(str(name), known)}")
+    for name in ("kind", "model", "baseline", "current"):
+        if name not in given:
+            raise AlertError(f"a finding needs {name!r}")
+    values = {**given, "trace_ids": tuple(i for i in given.get("trace_ids", ()) if TRACE_ID.fullmatch(str(i)))}
+    for name, allowed in (("kind", KINDS), ("severity", LEVELS)):
+        if name in values and values[name] not in allowed:
+            raise AlertError(f"{name}: found {values[name]!r}, expected one of {', '.join(allowed)}")
+    return Finding(**values)
