@@ -78,7 +78,13 @@ def test_an_alert_says_what_happened_and_what_to_do_with_its_figures() -> None:
     assert alert.annotations["summary"] == (
         "churn v3: accuracy fell from 91.2% to 84.0% (1,204 before, 610 now), p = 0.0002"
     )
-    assert "7.2 points were lost" in alert.annotations["description"]
+    assert "7.2 points of accuracy were lost" in alert.annotations["description"]
+    seen = worse(estimated=0.85).alert().annotations["description"]
+    assert "What comes in has changed" in seen
+    assert "85.0% expected" in seen
+    unseen = worse(estimated=0.91).alert().annotations["description"]
+    assert "The meaning of the label has changed" in unseen
+    assert "still promise 91.0%" in unseen
     calibration = worse(kind="calibration_drift", baseline=0.02, current=0.11).alert()
     assert calibration.name == "StagelightCalibrationDrift"
     assert "rose from 0.020 to 0.110" in calibration.annotations["summary"]
@@ -181,7 +187,7 @@ def test_route_concept_drift_alerts_answers_with_actions(store: Store) -> None:
     assert {name: answer[name] for name in ("sent", "low", "repeated", "limited", "analysed")} == {
         "sent": 1, "low": 1, "repeated": 0, "limited": 0, "analysed": 2,
     }  # fmt: skip
-    assert "10.0 points were lost" in answer["actions"][0]["action"]
+    assert "10.0 points of accuracy were lost" in answer["actions"][0]["action"]
     assert answer["refused"] == [
         "kind: found 'nonsense', expected one of accuracy_degradation, calibration_drift, score_drift"
     ]

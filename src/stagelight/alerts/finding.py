@@ -39,6 +39,7 @@ class Finding:
     p_value: float | None = None  #: Of the test that compared them.
     baseline_size: int = 0  #: Labelled predictions before.
     current_size: int = 0  #: Labelled predictions now.
+    estimated: float | None = None  #: The accuracy that scores alone promise for the same predictions.
     feature: str = ""  #: For `score_drift`: of what.
     trace_ids: tuple[str, ...] = ()  #: Examples, 32 hex digits each.
     tenant: str = "default"
@@ -61,11 +62,7 @@ class Finding:
     def action(self) -> str:
         """What to do about it, in one sentence with its figures."""
         if self.kind == "accuracy_degradation":
-            lost = (self.baseline - self.current) * 100
-            return (
-                f"Go back to the version before, or retrain on labels of the current window: {lost:.1f} points were lost. "
-                "Look at the example traces first: has the meaning of the label changed, or the data?"
-            )
+            return self._retrain
         if self.kind == "calibration_drift":
             return (
                 f"Recalibrate (isotonic, on the {self.current_size} newest labels) before thresholds on the score are "
@@ -74,6 +71,22 @@ class Finding:
         return (
             f"Compare what comes in with the reference{' of ' + self.feature if self.feature else ''}: a new source, a "
             "broken sensor, another kind of user? Labels have not confirmed a loss yet; watch the estimated accuracy."
+        )
+
+    @property
+    def _retrain(self) -> str:
+        """Whether scores saw it coming tells what has changed: what comes in, or what it means."""
+        lost = f"{(self.baseline - self.current) * 100:.1f} points of accuracy were lost"
+        if self.estimated is None:
+            return f"Look at the example traces: has the data changed, or the meaning of the label? {lost}; retrain, or go back to the version before."
+        if self.estimated - self.current > (self.baseline - self.current) / 2:
+            return (
+                f"The meaning of the label has changed: {lost}, while scores alone still promise {self.estimated:.1%} "
+                "(concept drift). Retrain on labels of the current window alone; the version before would be wrong too."
+            )
+        return (
+            f"What comes in has changed: {lost}, and scores saw it ({self.estimated:.1%} expected). Mend the source, or "
+            "retrain on data like it; until then go back to the version before, if that one bore it better."
         )
 
     def alert(self) -> Alert:

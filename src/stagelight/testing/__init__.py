@@ -14,12 +14,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stagelight.testing.clock import CountingIds, SteppingClock
+from stagelight.testing.clock import CountingIds, SteppingClock, time_of
 
 if TYPE_CHECKING:
     from stagelight.testing.memory import InMemory, in_memory
 
-__all__ = ["CountingIds", "InMemory", "SteppingClock", "in_memory"]
+__all__ = ["CountingIds", "InMemory", "SteppingClock", "in_memory", "time_of"]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import itertools
 import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from stagelight import _clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DEFAULT_START_S = 1_767_225_600.0  # 2026-01-01 00:00 UTC
 
@@ -74,3 +81,24 @@ class CountingIds:
     def generate_span_id(self) -> int:
         """The next span id."""
         return next(self._spans)
+
+
+@contextmanager
+def time_of(clock: SteppingClock) -> Iterator[None]:
+    """Have dates come from `clock` inside the block, to live through weeks in seconds; durations and time-outs stay real.
+
+    >>> with time_of(SteppingClock()):
+    ...     _clock.now().year
+    2026
+    """
+    with _clock.replaced(clock=_Dates(clock)):
+        yield
+
+
+class _Dates:
+    """The wall clock of one, the monotonic clock of the machine: what waits for a server must not wait for a test."""
+
+    monotonic_ns = staticmethod(_clock.SystemClock.monotonic_ns)
+
+    def __init__(self, clock: SteppingClock) -> None:
+        self.wall_ns = clock.wall_ns

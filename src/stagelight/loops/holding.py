@@ -1,0 +1,84 @@
+"""One worker at a time: a task holds a lease in the store while it works, and keeps it alive."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from stagelight import _clock, _guard, config
+from stagelight.store import current, open_store
+from stagelight.telemetry.current import current as telemetry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stagelight.config import Settings
+    from stagelight.store import Store
+
+LEASE_SECONDS: Final = 15.0  #: After a killed worker the next one may begin when so much has passed.
+
+
+def settings_in_force() -> Settings:
+    """Return the settings that `configure()` was given, else those of the environment.
+
+    Raises:
+        ConfigurationError: A variable does not parse.
+    """
+    running = telemetry()
+    return config.load() if running is None else running.settings
+
+
+@contextmanager
+def working_store() -> Iterator[Store]:
+    """Give the store in use, or else the one that STAGELIGHT_STORE names, for the length of the block.
+
+    Raises:
+        StoreError: It cannot be reached.
+        ConfigurationError: Its address cannot be used.
+    """
+    held = current.current()
+    if held is not None:
+        yield held
+        return
+    settings = settings_in_force()
+    with open_store(
+        settings.store,
+        max_bytes=settings.store_max_bytes,
+        trace_hours=settings.trace_cleanup_hours,
+        row_days=settings.row_retention_days,
+        redis_url=settings.redis_url,
+    ) as opened:
+        yield opened
+
+
+@contextmanager
+def alone(store: Store, name: str, *, seconds: float = LEASE_SECONDS) -> Iterator[bool]:
+    """Give whether the block may do the task `name`; while it does, no other worker may.
+
+    Raises:
+        StoreError: The store cannot be reached.
+    """
+    holder = _clock.new_id()
+    if not store.leases.take(name, holder, seconds=seconds):
+        yield False
+        return
+    over = threading.Event()
+    beating = threading.Thread(
+        target=_beat, args=(store, name, holder, seconds, over), name=f"stagelight-lease-{name}", daemon=True
+    )
+    beating.start()
+    done = False
+    try:
+        yield True
+        done = True
+    finally:
+        over.set()
+        beating.join(seconds)
+        # A lease that cannot be given back ends by itself.
+        _guard.attempt("loops", lambda: store.leases.release(name, holder, done=done))
+
+
+def _beat(store: Store, name: str, holder: str, seconds: float, over: threading.Event) -> None:
+    while not over.wait(seconds / 3):
+        _guard.attempt("loops", lambda: store.leases.take(name, holder, seconds=seconds))
