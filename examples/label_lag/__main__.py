@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from stagelight import configure
 from stagelight.testing import SteppingClock
 
-from .replay import DAY, replay
-from .world import LAST_DAY
+from .replay import replay
+from .world import LAST_DAY, LETTERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,19 +28,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Train a reader, let it work for two weeks, wait for the last labels, and print what was known when, as JSON."""
     options = parser().parse_args(arguments)
     telemetry = configure(
-        service_name="label-lag",
-        store=options.store,
-        truth_rules=str(RULES),
-        trace_cleanup_hours=KEEP_HOURS,
+        service_name="label-lag", store=options.store, truth_rules=str(RULES), trace_cleanup_hours=KEEP_HOURS
     )
     started = time.perf_counter()
-    clock = SteppingClock(start_s=options.until - LAST_DAY * DAY) if options.until else SteppingClock()
+    clock = SteppingClock.days_ago(LAST_DAY)
 
     def seen(day: Day) -> None:
         if options.progress:
-            tell({"done": day.number})
+            tell({"done": day.number, "of": LAST_DAY})
 
-    days = replay(clock, seed=options.seed, seen=seen)
+    days = replay(clock, letters=options.requests, seed=options.seed, seen=seen)
     seconds = time.perf_counter() - started
     delivered = telemetry.shutdown(30.0)
     tell({"days": [told(day) for day in days], "seconds": round(seconds, 2), "delivered": delivered})
@@ -54,6 +51,7 @@ def told(day: Day) -> dict[str, Any]:
         "labels": day.labels,
         "labelled": day.labelled,
         "drifted": day.drift.get("drifted", 0),
+        "psi": day.psi,
         "estimated": day.estimated,
         "measured": day.measured,
         "alerts": [
@@ -66,8 +64,8 @@ def told(day: Day) -> dict[str, Any]:
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     made = argparse.ArgumentParser(prog="label_lag", description="A digit reader whose labels come days late.")
-    made.add_argument("--store", default="lag.db", help="where predictions, labels and findings are kept (lag.db)")
-    made.add_argument("--until", type=float, default=0.0, help="the last day's end, seconds since 1970")
+    made.add_argument("--requests", type=int, default=LETTERS, help=f"letters a day ({LETTERS}), of five digits each")
+    made.add_argument("--store", help="where predictions, labels and findings are kept; STAGELIGHT_STORE if not given")
     made.add_argument("--seed", type=int, default=0, help="the same seed gives the same letters and clerks")
     made.add_argument("--progress", action="store_true", help="a line of JSON a day, for `stagelight demo`")
     return made

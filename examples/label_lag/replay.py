@@ -34,6 +34,7 @@ class Day:
     start: float  #: Seconds since 1970.
     predictions: int = 0
     labels: int = 0  #: That came on this day, for predictions of any day.
+    psi: float | None = None  #: Of the day's scores against training's.
     estimated: float | None = None  #: Accuracy of the day's predictions, as their scores promise.
     measured: float | None = None  #: The same by labels, when the last of them has come.
     labelled: int = 0  #: Of the day's predictions, in the end.
@@ -53,25 +54,28 @@ class Office:
     reader: Reader
     asked: Digits
     clock: SteppingClock
+    letters: int  #: A day.
     seed: int
     due: defaultdict[int, list[tuple[str, int]]] = field(default_factory=lambda: defaultdict(list))
 
     def work(self, day: Day) -> None:
         """Read the day's letters; then clerks say what they saw on those of the days before."""
-        for letter in world.letters(self.asked, day.number, seed=self.seed):
+        for letter in world.letters(self.asked, day.number, self.letters, seed=self.seed):
             for digit, prediction in zip(letter, self.reader.read(letter), strict=True):
                 for check in digit.checks:
                     self.due[check.day].append((prediction, check.label))
             day.predictions += len(letter)
-            self.clock.advance(hours=(CLOSES - OPENS) / world.LETTERS)
+            self.clock.advance(hours=(CLOSES - OPENS) / self.letters)
         for prediction, label in self.due.pop(day.number, ()):
             day.labels += log_truth("checked", prediction_id=prediction, label=str(label)).accepted
 
 
-def replay(clock: SteppingClock, *, seed: int = 0, seen: Callable[[Day], object] = lambda _: None) -> list[Day]:
+def replay(
+    clock: SteppingClock, *, letters: int = world.LETTERS, seed: int = 0, seen: Callable[[Day], object] = lambda _: None
+) -> list[Day]:
     """Live through all days on `clock`, calling `seen` on each evening, and return them."""
     known, asked = world.load()
-    office = Office(train(known), asked, clock, seed)
+    office = Office(train(known), asked, clock, letters, seed)
     days: list[Day] = []
     with time_of(clock):
         # What training data looked like is the reference: drift can be told from the first day on.
@@ -82,12 +86,21 @@ def replay(clock: SteppingClock, *, seed: int = 0, seen: Callable[[Day], object]
             office.work(day)
             clock.advance(seconds=day.start + DAY - 1 - clock.now)
             day.drift, day.truth = check_drift(), run_full_feedback_loop()
+            day.psi = _psi(day)
             day.estimated = _estimated(day, days[0].start)
             seen(day)
             clock.advance(seconds=1)
         for day in days:
             day.measured, day.labelled = _measured(day)
     return days
+
+
+def _psi(day: Day) -> float | None:
+    """How far the day's scores are from those of training."""
+    found = [
+        one for one in Monitor(TYPE).measurements() if one.feature == "score" and one.measured_ns / 1e9 >= day.start
+    ]
+    return found[-1].psi if found else None
 
 
 def _estimated(day: Day, first: float) -> float | None:

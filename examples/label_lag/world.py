@@ -75,10 +75,10 @@ def meaning(label: int, day: int) -> int:
     return SWAP.get(label, label) if day >= SWAPPED_FROM else label
 
 
-def letters(digits: Digits, day: int, *, seed: int = 0) -> Iterator[list[Digit]]:
-    """Yield the codes on the letters of a day, digit by digit; the same seed gives the same ones."""
+def letters(digits: Digits, day: int, count: int = LETTERS, *, seed: int = 0) -> Iterator[list[Digit]]:
+    """Yield the codes on the `count` letters of a day, digit by digit; the same seed gives the same ones."""
     rng = np.random.default_rng((seed, day))
-    for _ in range(LETTERS if day <= DAYS else 0):
+    for _ in range(count if day <= DAYS else 0):
         rows = rng.integers(len(digits.labels), size=CODE)
         seen = dimmed(digits.pages[rows], rng) if day in FAILING else digits.pages[rows]
         yield [

@@ -134,6 +134,29 @@ def test_a_tenant_gets_so_many_an_hour_the_worst_first(store: Store, clock: Step
     assert [one.model for one in router.route_batch(batch).sent] == ["m1", "m2"]
 
 
+def test_what_is_found_no_more_is_over(store: Store, clock: SteppingClock) -> None:
+    """An alert ends when its subject was examined and found well, or of another severity; what was not examined goes on."""
+    router = AlertRouter(store=store)
+    router.route_batch([worse(), worse("risk"), worse("other")])
+    clock.advance(hours=1)
+    assert router.resolve([worse().subject, worse("risk").subject], [worse("risk")]) == 1
+    ended = {kept.labels["model"]: kept.ends_ns <= clock.wall_ns() for kept in store.outbox.recent()}
+    assert ended == {"churn": True, "risk": False, "other": False}
+    router.route(worse("risk", severity="critical"))
+    clock.advance(hours=1)
+    assert router.resolve([worse("risk").subject], [worse("risk", severity="critical")]) == 1
+    assert router.resolve([worse("risk").subject], [worse("risk", severity="critical")]) == 0
+
+
+def test_a_finding_whose_task_died_ends_by_itself(store: Store, clock: SteppingClock) -> None:
+    """Nobody looks any more: after eight days the alert is over."""
+    AlertRouter(store=store).route(worse())
+    clock.advance(days=7)
+    assert [kept.ends_ns > clock.wall_ns() for kept in store.outbox.recent()] == [True]
+    clock.advance(days=2)
+    assert [kept.ends_ns > clock.wall_ns() for kept in store.outbox.recent()] == [False]
+
+
 def test_without_a_store_memory_keeps_what_was_sent(chat: tuple[str, list[bytes]], clock: SteppingClock) -> None:
     """No store, no telemetry: Slack alone takes it, once, and the hourly limit holds."""
     address, told = chat

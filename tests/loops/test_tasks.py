@@ -66,7 +66,7 @@ def predicted(store: Store, clock: SteppingClock, *, days: range, right: float, 
     for day in days:
         for number in range(each):
             at = clock.now - day * DAY + number
-            name = f"{more.get('tenant', 'default')}-{day}-{number}"
+            name = f"{more.get('tenant', 'default')}-{clock.now:.0f}-{day}-{number}"
             rows.append(
                 Prediction(
                     prediction_id=name, type="trigger", model_version="v1", score=0.9, entity=name, observed_at=at,
@@ -104,6 +104,18 @@ def test_done_again_nothing_changes(store: Store, clock: SteppingClock) -> None:
     assert second["joined"]["trigger"]["revisions"] == 0
     assert second["analysis"]["drift_results"] == first["analysis"]["drift_results"]
     assert (second["analysis"]["routed"]["sent"], second["analysis"]["routed"]["repeated"]) == (0, 2)
+
+
+def test_a_model_that_recovered_is_told_of_no_more(store: Store, clock: SteppingClock) -> None:
+    """When the present is as good as the past again, what fires is over."""
+    predicted(store, clock, days=range(4, 8), right=0.9)
+    predicted(store, clock, days=range(2, 4), right=0.6)
+    loops.run_full_feedback_loop()
+    clock.advance(days=9)
+    predicted(store, clock, days=range(2, 8), right=0.9)
+    loops.run_full_feedback_loop()
+    ended = {kept.name for kept in store.outbox.recent() if kept.ends_ns <= clock.wall_ns()}
+    assert ended == {"StagelightConceptDrift", "StagelightCalibrationDrift"}
 
 
 def test_tenants_are_judged_each_by_himself(store: Store, clock: SteppingClock) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
 
+from stagelight import _clock
 from stagelight.alerts.alert import TRACE_ID, Alert
 from stagelight.catalogue.models import CALIBRATION_DRIFT, CONCEPT_DRIFT, MODEL_DRIFT
 from stagelight.errors import AlertError, did_you_mean
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 Kind = Literal["accuracy_degradation", "calibration_drift", "score_drift"]
 Level = Literal["low", "medium", "high", "critical"]
 KINDS: Final = get_args(Kind)
+LASTS_SECONDS: Final = 8 * 86_400.0  #: A day longer than the rarest task takes to look again.
 LEVELS: Final[tuple[Level, ...]] = get_args(Level)
 SEVERITY: Final[Mapping[Level, Severity]] = {"low": "info", "medium": "warning", "high": "page", "critical": "critical"}
 NAMES: Final = {
@@ -24,6 +26,17 @@ NAMES: Final = {
     "calibration_drift": CALIBRATION_DRIFT,
     "score_drift": MODEL_DRIFT,
 }
+
+
+class Subject(NamedTuple):
+    """What a finding is about, however bad it is."""
+
+    kind: str
+    model: str
+    model_version: str
+    feature: str
+    tenant: str
+    workspace: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +57,11 @@ class Finding:
     trace_ids: tuple[str, ...] = ()  #: Examples, 32 hex digits each.
     tenant: str = "default"
     workspace: str = "default"
+
+    @property
+    def subject(self) -> Subject:
+        """What it is about."""
+        return Subject(self.kind, self.model, self.model_version, self.feature, self.tenant, self.workspace)
 
     @property
     def summary(self) -> str:
@@ -97,6 +115,8 @@ class Finding:
             severity=SEVERITY[self.severity],
             labels=labels | {"tenant": self.tenant, "workspace": self.workspace},
             annotations={"summary": self.summary, "description": self.action},
+            # The task that found it ends it, when it finds it no more; where that task no longer runs, it ends by itself.
+            ends_at=_clock.wall_ns() / 1e9 + LASTS_SECONDS,
             trace_ids=self.trace_ids,
         )
 

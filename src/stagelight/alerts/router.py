@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stagelight import _clock, _guard, config
 from stagelight.alerts.events import emit
-from stagelight.alerts.finding import LEVELS, Finding, finding
+from stagelight.alerts.finding import LEVELS, Finding, Subject, finding
 from stagelight.alerts.notify import Notifier
 from stagelight.alerts.outbox import Outbox
 from stagelight.errors import AlertError, ConfigurationError, did_you_mean
@@ -97,6 +97,27 @@ class AlertRouter:
         """Send many findings as one message to people, and each to Alertmanager; never raises."""
         routed = _guard.attempt("alerts", self._routed, list(findings))
         return routed or Routed(reason="an error inside stagelight; its log says more")
+
+    def resolve(self, examined: Iterable[Subject], found: Iterable[Finding]) -> int:
+        """End the alerts about what was `examined` and not `found` again, or found less or more severe; never raises.
+
+        Returns:
+            How many ended.
+        """
+        return _guard.attempt("alerts", self._ended, set(examined), {_key(one.alert()) for one in found}) or 0
+
+    def _ended(self, examined: set[Subject], found: set[AlertKey]) -> int:
+        store = self._at()
+        if store is None:
+            return 0
+        outbox, now = Outbox(store.outbox), _clock.wall_ns()
+        over = [
+            alert.ended()
+            for alert in outbox.current()
+            if alert.firing and _subject(alert) in examined and _key(alert) not in found
+        ]
+        outbox.put((alert, now) for alert in over)
+        return len(over)
 
     def _routed(self, given: Sequence[Finding | Mapping[str, Any]]) -> Routed:
         found, refused = _read(given)
@@ -197,6 +218,11 @@ def _key(alert: Alert) -> AlertKey:
     return AlertKey(
         tenant=owner["tenant"], workspace=owner["workspace"], fingerprint=alert.fingerprint, name=alert.name
     )
+
+
+def _subject(alert: Alert) -> Subject:
+    said = alert.identity
+    return Subject(*(said.get(name, "") for name in Subject._fields))
 
 
 def _addresses(settings: Settings) -> dict[str, str]:

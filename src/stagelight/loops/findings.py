@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from stagelight.alerts import Finding
+from stagelight.alerts.finding import Subject
 
 if TYPE_CHECKING:
     from stagelight.alerts.finding import Kind, Level
@@ -28,6 +29,14 @@ def result_of(found: Assessment) -> dict[str, Any]:
         "estimated_accuracy": found.estimated.accuracy.value if found.estimated else None,
         "expected_accuracy": found.expected.accuracy.value if found.expected else None,
     } | found.verdict.as_dict()
+
+
+def subjects_of(found: Assessment) -> list[Subject]:
+    """Return what an assessment could have been a finding about, where there was enough truth to tell."""
+    if not found.verdict.enough:
+        return []
+    kinds = ("accuracy_degradation", "calibration_drift")
+    return [Subject(kind, found.type, found.model_version, "", found.tenant, found.workspace) for kind in kinds]
 
 
 def of_assessment(store: Store, found: Assessment, rule: Rule) -> list[Finding]:

@@ -23,6 +23,8 @@ from stagelight.truth.metrics import show
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from stagelight.alerts import Finding
+    from stagelight.alerts.finding import Subject
     from stagelight.store import Store
     from stagelight.truth import Rules
 
@@ -155,7 +157,8 @@ def _join(store: Store, rules: Rules, types: Iterable[str] | None, now: float | 
 
 def _judge(store: Store, rules: Rules, types: Iterable[str] | None, now: float | None) -> Done:
     results: list[Done] = []
-    alerts: list[Any] = []
+    alerts: list[Finding] = []
+    subjects: list[Subject] = []
     spans = (0, 0)
     for rule in rules.of(types):
         spans = (round(rule.compare.baseline_s / DAY), round(rule.compare.current_s / DAY))
@@ -163,8 +166,11 @@ def _judge(store: Store, rules: Rules, types: Iterable[str] | None, now: float |
             keep(store, assessment)
             show(assessment)
             results.append(findings.result_of(assessment))
+            subjects += findings.subjects_of(assessment)
             alerts += findings.of_assessment(store, assessment, rule)
-    routed = route_concept_drift_alerts(results, alerts, *spans, router=AlertRouter(settings_in_force(), store=store))
+    router = AlertRouter(settings_in_force(), store=store)
+    routed = route_concept_drift_alerts(results, alerts, *spans, router=router)
+    router.resolve(subjects, alerts)
     return {"drift_results": results, "routed": routed}
 
 
@@ -174,7 +180,9 @@ def _check_drift(store: Store) -> Done:
             return _skipped(f"another worker runs {DRIFT}")
         measured = check_store(store, threshold=settings_in_force().drift_threshold)
         found = [findings.of_measurement(one) for one in measured if one.verdict == "alert"]
-        routed = route_concept_drift_alerts([], found, 0, 0, router=AlertRouter(settings_in_force(), store=store))
+        router = AlertRouter(settings_in_force(), store=store)
+        routed = route_concept_drift_alerts([], found, 0, 0, router=router)
+        router.resolve([findings.of_measurement(one).subject for one in measured if one.verdict != "warning"], found)
         return {"checked": len(measured), "drifted": len(found), "routed": routed}
 
 

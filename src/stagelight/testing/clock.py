@@ -12,6 +12,7 @@ from stagelight import _clock
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+DAY_S = 86_400.0
 DEFAULT_START_S = 1_767_225_600.0  # 2026-01-01 00:00 UTC
 
 
@@ -31,6 +32,16 @@ class SteppingClock:
         self._wall_ns = int(start_s * 1e9)
         self._monotonic_ns = 0
         self._step_ns = int(step_s * 1e9)
+
+    @classmethod
+    def days_ago(cls, days: float) -> SteppingClock:
+        """Stand at the beginning (UTC) of the day that was so many days ago: a replay then ends today.
+
+        >>> 0 <= SteppingClock.days_ago(0).now % 86_400 < 1
+        True
+        """
+        today = _clock.wall_ns() // 1e9 // DAY_S * DAY_S
+        return cls(start_s=today - days * DAY_S)
 
     @property
     def now(self) -> float:
