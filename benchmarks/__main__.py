@@ -11,13 +11,13 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from benchmarks import crew, measure, peers, table
+from benchmarks import crew, drift, measure, peers, queues, table
 from benchmarks.rows import ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-KEYS = (*(row.key for row in ROWS), "import")
+KEYS = (*(row.key for row in ROWS), "import", "queue", "drift")
 NOT_HERE = """\
   command to first trace in the page, warm: goal <=3 s; the browser test measures it and prints it
     (pytest tests/browser -s)"""
@@ -39,6 +39,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with ticking("import") as tick:
             results = measure.imports(pythons, quick=options.quick, tick=tick)
         found += show("import, in a fresh process", list(table.import_lines(results)), quiet=options.json)
+    if "queue" in chosen:
+        with ticking("queue") as tick:
+            rows = list(queues.lines(quick=options.quick, peers=not options.no_peers, tick=tick))
+        found += show(queues.ITEM, rows, quiet=options.json)
+    if "drift" in chosen:
+        with ticking("drift") as tick:
+            rows = list(drift.lines(quick=options.quick, peers=not options.no_peers, tick=tick))
+        found += show(drift.ITEM, rows, quiet=options.json)
     summary(found, time.monotonic() - started, as_json=options.json)
     return int(any(line.subject == measure.OURS and line.cost is None for line in found))
 

@@ -34,6 +34,8 @@ PEERS = (
     Peer("traceloop", "traceloop.sdk", ("traceloop-sdk",)),
     Peer("sentry", "sentry_sdk", ("sentry-sdk",)),
     Peer("autometrics", "autometrics", ("autometrics",), note="metrics alone"),
+    # A fresh install does not import: it uses a name that pandas 3 no longer has.
+    Peer("evidently", "evidently", ("evidently", "pandas<3"), cases=(), note="PSI alone"),
     Peer("prometheus", "prometheus_client", ("prometheus-client",), cases=("counter", "histogram")),
 )
 

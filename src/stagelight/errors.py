@@ -7,6 +7,10 @@ StagelightError
 ├── InstrumentError (ValueError)         a metric asked for again with another type or other labels
 ├── StageError (TypeError)               `trace_stage` used on something it cannot decorate
 ├── RowError (ValueError)                a prediction, feedback or truth that cannot be kept as it is
+├── PolicyError (ValueError)             a router's policy that cannot be made, read or taught as asked
+│   ├── UnknownArmError (LookupError)    an arm that the router never had
+│   └── ContextError                     a context that the policy was not made for
+├── LogError (ValueError)                logged decisions that no estimate or export can be made of
 ├── AlertError (ValueError)              an alert that Alertmanager would refuse, or could not tell from another
 ├── UnreachableError (ConnectionError)   a server that we send to is away, or does not answer as it should
 ├── WireError (ValueError)               a body that is not what OTLP allows
@@ -58,6 +62,22 @@ class StageError(StagelightError, TypeError):
 
 class RowError(StagelightError, ValueError):
     """A prediction, a feedback or a truth cannot be kept as it is; the message is one sentence for the receipt."""
+
+
+class PolicyError(StagelightError, ValueError):
+    """A router's policy cannot be made, read or taught as asked; the message says what to change."""
+
+
+class UnknownArmError(PolicyError, LookupError):
+    """A choice or a reward names an arm that this router never had, or that is retired."""
+
+
+class ContextError(PolicyError):
+    """A context has another length than the policy was made for, or a number that is not finite."""
+
+
+class LogError(StagelightError, ValueError):
+    """Logged decisions cannot be estimated from or exported as they are; the message says why."""
 
 
 class AlertError(StagelightError, ValueError):

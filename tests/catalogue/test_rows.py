@@ -7,7 +7,7 @@ import types
 import pytest
 
 from stagelight import catalogue
-from stagelight.catalogue import Label, Metric
+from stagelight.catalogue import Label, Metric, Section
 from stagelight.catalogue.rows import collected
 
 
@@ -58,6 +58,42 @@ def test_the_stage_metrics_are_the_contracts():
         "stagelight_stage_duration_seconds": ("histogram", ("stage", "model_version", "tenant", "workspace")),
         "stagelight_stages_active": ("gauge", ("stage",)),
     }
+
+
+def test_the_feedback_loop_s_metrics_are_the_contracts():
+    """Names, kinds and labels as spec part 1 has them: all of tenant and workspace."""
+    kinds = {
+        "rl_feedback_processed_total": "counter",
+        "rl_feedback_failed_total": "counter",
+        "rl_feedback_queue_depth": "gauge",
+        "rl_feedback_processing_latency_ms": "histogram",
+        "trajectory_feedback_emissions_total": "counter",
+    }
+    rows = {name: (catalogue.METRICS[name].kind, catalogue.METRICS[name].label_names) for name in kinds}
+    assert rows == {name: (kind, ("tenant", "workspace")) for name, kind in kinds.items()}
+
+
+def test_the_models_metrics_are_the_contracts():
+    """Names, kinds and labels as spec part 0 has them, in its row of drift and feedback meters."""
+    version = ("model", "model_version")
+    wanted = {
+        "stagelight_drift_score": ("gauge", (*version, "feature", "method")),
+        "stagelight_drift_alerts_total": ("counter", (*version, "severity")),
+        "stagelight_feedback_total": ("counter", ("kind", "signal", "model_version")),
+        "stagelight_label_lag_seconds": ("histogram", version),
+        "stagelight_label_coverage_ratio": ("gauge", version),
+        "stagelight_model_accuracy": ("gauge", (*version, "window")),
+        "stagelight_model_calibration_error": ("gauge", (*version, "window")),
+    }
+    rows = {name: (catalogue.METRICS[name].kind, catalogue.METRICS[name].label_names) for name in wanted}
+    assert rows == wanted
+
+
+def test_a_section_knows_its_queries():
+    """PromQL in its fences is found, so that it can be checked; other code is not."""
+    text = "Ask:\n\n```promql\nsum(up)\n  > 1\n```\n\n```console\n$ ls\n```\n\n```promql\nup\n```\n"
+
+    assert Section(name="a", page="b", text=text).queries == ("sum(up)\n  > 1", "up")
 
 
 def test_no_label_is_a_request_or_belongs_to_prometheus():

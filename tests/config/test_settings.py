@@ -80,7 +80,16 @@ def test_every_setting_has_a_variable_of_its_own_and_a_sentence():
 
 def test_secrets_are_not_printed():
     """The settings' text shows neither tokens nor keys, nor addresses with a password in them."""
-    secrets = {"token", "user_id_key", "alertmanager_token", "notify_urls", "redis_url"}
+    secrets = {
+        "token",
+        "user_id_key",
+        "feedback_key",
+        "alertmanager_token",
+        "notify_urls",
+        "redis_url",
+        "slack_url",
+        "email_url",
+    }
     assert {row.name for row in table() if row.secret} == secrets
     settings = load(environ={row.variable: "hush" for row in table() if row.secret})
     assert "hush" not in repr(settings)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from stagelight.catalogue.stages import STAGE_CALLS
-from stagelight.cli.demo import errors
+from stagelight.cli.demo_digits import errors
 from stagelight.store import TraceQuery, open_store
 from stagelight.wire.records import MetricPoint
 

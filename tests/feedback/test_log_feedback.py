@@ -13,11 +13,11 @@ from opentelemetry import trace as otel
 
 from stagelight import _guard, sink
 from stagelight.errors import RowError
-from stagelight.feedback import alog_feedback, log_feedback
+from stagelight.feedback import Watch, alog_feedback, log_feedback, sign
 from stagelight.feedback.target import Target, target_of
 from stagelight.sink.codec import id_of
-from stagelight.sink.rows import Feedback, Receipt, Row
-from stagelight.stages import context, trace_stage
+from stagelight.sink.rows import Decision, Feedback, Prediction, Receipt, Row
+from stagelight.stages import context, trace, trace_stage
 from stagelight.store import open_store
 from stagelight.testing import in_memory
 
@@ -62,6 +62,7 @@ def said(kept: Kept) -> Feedback:
         ({"signal": "requery"}, "implicit", "requery", None),
         ({"signal": "click", "value": 3}, "implicit", "click", 3.0),
         ({"signal": "rating", "value": 2}, "explicit", "rating", 2.0),
+        ({"score": 0.25, "source": "model"}, "explicit", "score", 0.25),
     ],
 )
 def test_each_way_to_say_it(kept, given_, kind, signal, value):
@@ -79,6 +80,12 @@ def test_each_way_to_say_it(kept, given_, kind, signal, value):
         ({}, "what did the user say or do"),
         ({"rating": 6}, "rating: found 6.0, expected 1 to 5"),
         ({"rating": True}, "is it thumbs?"),
+        ({"score": True}, "is it thumbs?"),
+        ({"score": 1.5}, "score: found 1.5, expected 0 to 1"),
+        ({"rating": 3, "reward": float("nan")}, "reward: found a number that is not finite"),
+        ({"rating": 3, "reward": "much"}, "reward: found a str, expected a number"),
+        ({"rating": 3, "user": ["ann"]}, "user: found a list, expected text"),
+        ({"rating": 3, "decision_id": "\ud800"}, "decision_id: found text that is not Unicode"),
         ({"rating": "good"}, "expected a number"),
         ({"rating": float("nan")}, "not finite"),
         ({"thumbs": "sideways"}, "thumbs: found 'sideways'"),
@@ -131,13 +138,19 @@ def test_nothing_to_point_to_is_refused(kept):
 
 
 def test_targets():
-    """A trace id, a traceparent and a span are targets."""
+    """A trace id, a traceparent, a span, a trace's block, a prediction and a decision are targets."""
     with in_memory(), trace_stage("answer"):
         span = otel.get_current_span()
         context_ = span.get_span_context()
-        assert target_of(span) == Target(f"{context_.trace_id:032x}", f"{context_.span_id:016x}")
+        assert target_of(span) == Target(f"{context_.trace_id:032x}", f"{context_.span_id:016x}", sampled=True)
     assert target_of(TRACE.upper()) == Target(TRACE)
-    assert target_of(f"00-{TRACE}-b7ad6b7169203331-01") == Target(TRACE, "b7ad6b7169203331")
+    assert target_of(f"00-{TRACE}-b7ad6b7169203331-01") == Target(TRACE, "b7ad6b7169203331", sampled=True)
+    assert target_of(f"00-{TRACE}-{'0' * 16}-00") == Target(TRACE, sampled=False)
+    with in_memory(), trace("answer") as block:
+        assert target_of(block).trace_id == block.trace_id
+    made = {"trace_id": TRACE, "span_id": "1" * 16, "observed_at": 1.0}
+    assert target_of(Prediction(prediction_id="p", type="t", model_version="v", **made)).prediction_id == "p"
+    assert target_of(Decision(decision_id="d", arm="a", **made)).decision_id == "d"
 
 
 @pytest.mark.parametrize(
@@ -186,6 +199,32 @@ def test_committed_before_the_receipt(tmp_path):
             assert other.rows.count("feedback") == 1
 
 
+def test_the_reward_is_the_tables_or_the_judges_own_clipped(kept):
+    """What a router learns follows from what was said; a judge may say otherwise, within 0 and 1."""
+    with in_memory():
+        log_feedback(TRACE, rating=2)
+        log_feedback(TRACE, comment="so so")
+        log_feedback(TRACE, rating=2, reward=7)
+    with in_memory(rewards=("rating=none",)):
+        log_feedback(TRACE, rating=2)
+
+    assert [row.reward for row in kept.rows] == [0.25, None, 1.0, None]
+
+
+def test_who_judges_is_the_running_user_unless_said_otherwise(kept):
+    """The user's pseudonym is kept where there is a key, the same as on their spans."""
+    with in_memory(user_id_key="k"), context(user="ann"):
+        log_feedback(TRACE, rating=5)
+        log_feedback(TRACE, rating=5, user="bob")
+    with in_memory():
+        log_feedback(TRACE, rating=5, user="bob")
+
+    ann, bob, clear = (row.user for row in kept.rows)
+    assert len(ann) == len(bob) == 64
+    assert ann != bob
+    assert clear == "bob"
+
+
 class Hostile:
     def __str__(self) -> str:
         raise RuntimeError("no")
@@ -218,11 +257,26 @@ NAMES = (
     "signal",
     "value",
     "prediction_id",
+    "decision_id",
+    "score",
+    "reward",
+    "user",
     "source",
     "idempotency_key",
     "observed_at",
     "model_version",
 )
+
+
+@given(ANYTHING, ANYTHING, ANYTHING)
+def test_signing_and_watching_never_raise(target, user, hours):
+    """Whatever a program hands over, there is a token, a receipt or none of them, and no exception."""
+    watch = Watch()
+    with in_memory(feedback_key="k"), sink.using(Kept()):
+        assert isinstance(sign(target, user=user, hours=hours), str)
+        assert watch.answered(target, trace_id=TRACE, offered=user, session="s") is None
+        assert isinstance(watch.asked(hours, session="s"), Receipt | None)
+        assert isinstance(watch.chose(user, session="s"), Receipt | None)
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), ANYTHING))

@@ -14,7 +14,7 @@ from stagelight.generate import dashboards, everything, promql
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NAMES = ("stages.json", "pipeline-health.json")
+NAMES = ("stages.json", "rl-feedback.json", "models.json", "pipeline-health.json")
 
 
 @pytest.fixture(params=NAMES)
@@ -28,12 +28,12 @@ def panels(dashboard: dict[str, Any]) -> list[dict[str, Any]]:
     return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
 
 
-def test_both_dashboards_are_there(texts: Mapping[str, str]) -> None:
-    """Stages and Pipeline health, under uids that links may rely on."""
+def test_every_dashboard_is_there(texts: Mapping[str, str]) -> None:
+    """Each under a uid that links may rely on."""
     found = {path: json.loads(text) for path, text in texts.items() if path.startswith(everything.DASHBOARDS)}
 
     assert set(found) == {f"{everything.DASHBOARDS}/{name}" for name in NAMES}
-    assert {one["uid"] for one in found.values()} == {"stagelight-stages", "stagelight-pipeline-health"}
+    assert {one["uid"] for one in found.values()} == {f"stagelight-{name.removesuffix('.json')}" for name in NAMES}
 
 
 def test_every_panel_of_the_catalogue_is_shown(texts: Mapping[str, str]) -> None:
@@ -86,15 +86,24 @@ def test_what_can_be_chosen_is_a_variable(dashboard: dict[str, Any]) -> None:
 
     assert set(variables) == used
     for name, variable in variables.items():
-        assert variable["query"] == f"label_values(stagelight_stage_calls_total, {name})"
+        metric = variable["query"].removeprefix("label_values(").removesuffix(f", {name})")
+        assert name in catalogue.METRICS[metric].label_names
         assert (variable["includeAll"], variable["multi"], variable["allValue"]) == (True, True, ".*")
 
 
-def test_tenant_and_workspace_can_be_chosen(texts: Mapping[str, str]) -> None:
-    """One screen serves many tenants."""
-    names = [variable["name"] for variable in json.loads(texts["dashboards/stages.json"])["templating"]["list"]]
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("stages", ["tenant", "workspace", "stage"]),
+        ("rl-feedback", ["tenant", "workspace"]),
+        ("models", ["feature", "method", "model", "model_version"]),
+    ],
+)
+def test_what_there_is_can_be_narrowed_down(texts: Mapping[str, str], name: str, wanted: list[str]) -> None:
+    """One screen serves many tenants, or many models."""
+    names = [variable["name"] for variable in json.loads(texts[f"dashboards/{name}.json"])["templating"]["list"]]
 
-    assert names == ["tenant", "workspace", "stage"]
+    assert names == wanted
 
 
 def test_durations_show_single_calls(texts: Mapping[str, str]) -> None:
@@ -109,6 +118,22 @@ def test_durations_show_single_calls(texts: Mapping[str, str]) -> None:
         "Duration by stage: 95 % and 99 % are faster than",
     }
     assert kinds["Durations"] == "heatmap"
+
+
+def test_a_gauge_says_by_its_colour_whether_to_look(texts: Mapping[str, str]) -> None:
+    """A deep queue is red above, a low success rate is red below; a share ends at 1."""
+    board = json.loads(texts["dashboards/rl-feedback.json"])
+    told = {panel["title"]: panel["fieldConfig"]["defaults"] for panel in panels(board) if panel["type"] == "gauge"}
+    steps = {
+        title: [(step["value"], step["color"]) for step in found["thresholds"]["steps"]]
+        for title, found in told.items()
+    }
+
+    assert steps == {
+        "Rewards that wait": [(None, "green"), (25, "orange"), (100, "red")],
+        "Learned from, last hour": [(None, "red"), (0.95, "orange"), (0.99, "green")],
+    }
+    assert [found.get("max") for found in told.values()] == [None, 1]
 
 
 def test_a_panel_too_many_for_a_row_starts_the_next() -> None:

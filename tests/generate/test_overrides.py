@@ -54,7 +54,7 @@ def test_threshold_for_window_and_severity_are_changed(planned: Callable[[str], 
 def test_the_windows_of_a_promise_s_alert_are_recorded(planned: Callable[[str], Plan]) -> None:
     """Times can be shortened, for a test as for a small shop: what the alert reads is recorded for the new windows."""
     plan = planned("alerts:\n  StagelightDeliveryBurnFast: {window: 20s, short: 4s, minimum: 1}\n")
-    text = generate.texts(plan)[f"{everything.RULES}/delivery.yml"]
+    text = generate.texts(plan)[f"{everything.RULES}/delivery.slo.yml"]
 
     assert "record: stagelight:slo_errors:ratio_rate4s" in text
     assert "record: stagelight:slo_events:increase20s" in text

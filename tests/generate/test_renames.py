@@ -61,6 +61,13 @@ def test_every_reader_of_a_metric_is_named(written: Path, plan: Plan) -> None:
     assert not found["mine/board.json"]
 
 
+def test_what_is_recorded_out_of_a_metric_is_named(tmp_path: Path, plan: Plan) -> None:
+    """An alert that reads a recording reads the metric only through it."""
+    (broken,) = renames.broken([Name("stagelight_drift_reference_rows")], [tmp_path], plan)
+
+    assert "recording stagelight:drift_reference:rows" in broken.rows
+
+
 def test_a_histogram_is_found_by_its_parts_and_no_other_by_its_beginning(tmp_path: Path, plan: Plan) -> None:
     """`_bucket`, `_sum` and `_count` belong to it; a longer name is another metric."""
     (tmp_path / "a.yml").write_text(

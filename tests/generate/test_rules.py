@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +11,7 @@ import yaml
 
 from repository import ROOT
 from stagelight import catalogue
-from stagelight.catalogue.rows import Alert, Course, Runbook, Scenario
+from stagelight.catalogue.rows import Alert, Course, Runbook, Scenario, Section
 from stagelight.generate import everything, promql, ruletests
 from stagelight.generate.plan import Plan
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     Promtool = Callable[..., subprocess.CompletedProcess[str]]
 
 TESTS = sorted(path.name for path in (ROOT / everything.TESTS).glob("*.yml"))
-SLOW = {"stages.slo.test.yml", "delivery.slo.test.yml"}  #: Their windows are days.
+SLOW = {name for name in TESTS if ".slo." in name}  #: Their windows are days.
 
 
 def test_prometheus_accepts_every_rule(promtool: Promtool) -> None:
@@ -52,6 +53,15 @@ def test_no_rule_is_without_its_three_cases(texts: Mapping[str, str], plan: Plan
     assert {tuple(seen[:3]) for seen in cases.values()} == {(0, 1, 0)}
 
 
+def test_a_case_of_silence_looks_all_along_its_breach(texts: Mapping[str, str]) -> None:
+    """A rule that must not take something for its own is asked at many moments, not only at the end."""
+    tests = yaml.safe_load(texts[f"{everything.TESTS}/rl-feedback.test.yml"])["tests"]
+    silent = [test["alert_rule_test"] for test in tests if test["name"].endswith("silent all along")]
+
+    assert len(silent) > 5
+    assert all(len(cases) > 10 and not any(case["exp_alerts"] for case in cases) for cases in silent)
+
+
 @pytest.mark.parametrize(("expr", "fails_at"), [("vector(0) > 1", "got:[]"), ("vector(1)", "exp:[]")])
 def test_the_cases_see_a_rule_that_never_or_always_fires(
     promtool: Promtool, written: Path, expr: str, fails_at: str
@@ -59,14 +69,16 @@ def test_the_cases_see_a_rule_that_never_or_always_fires(
     """A case that passes whatever the rule says would prove nothing; every alert's fails for a dead and a mad rule."""
     for path in (written / everything.RULES).glob("*.yml"):
         told = yaml.safe_load(path.read_text())
-        alerts = [rule for group in told["groups"] for rule in group["rules"] if "alert" in rule]
-        for rule in alerts:
-            rule["expr"] = expr
-            rule.pop("for", None)
+        for group in told["groups"]:
+            group["rules"] = [rule | {"expr": expr, "for": "0s"} for rule in group["rules"] if "alert" in rule]
         path.write_text(yaml.safe_dump(told))
 
     for name in sorted(set(TESTS) - SLOW):
         test = written / everything.TESTS / name
+        told = yaml.safe_load(test.read_text())
+        # One scenario for each alert will do.
+        told["tests"] = list({case["alert_rule_test"][0]["alertname"]: case for case in told["tests"][::-1]}.values())
+        test.write_text(yaml.safe_dump(told))
         done = promtool("test", "rules", test)
         wanted = set(re.findall(r"alertname: (\w+)", test.read_text()))
         failures = (done.stdout + done.stderr).split("    alertname: ")[1:]
@@ -81,6 +93,11 @@ def every_expression(plan: Plan, rules: Mapping[str, Mapping[str, Any]]) -> dict
         f"panel {panel.name} {number}": promql.readable(expr)
         for panel in catalogue.PANELS.values()
         for number, expr in enumerate(panel.expr)
+    }
+    found |= {
+        f"section {row.page} {row.name} {number}": query
+        for row in catalogue.SECTIONS.values()
+        for number, query in enumerate(row.queries)
     }
     return found | {
         f"runbook {alert.runbook.name} {number}": line
@@ -191,6 +208,7 @@ def row(**more: Any) -> Alert:
         ({"window": "5m"}, "the row gives .*window"),
         ({"for_": "5 minutes"}, "is no length of time"),
         ({"scenarios": ()}, "no scenario"),
+        ({"scenarios": (replace(CASE, fires=False),)}, "no scenario"),
     ],
 )
 def test_a_row_that_does_not_fit_together_is_refused(more: dict[str, Any], message: str) -> None:
@@ -203,6 +221,22 @@ def test_a_rule_on_an_unknown_metric_is_not_generated() -> None:
     """A mistyped name is found when it is generated, not when nothing fires."""
     with pytest.raises(ValueError, match="Down reads upp, which the catalogue does not know"):
         everything.texts(Plan((row(expr="upp < $threshold"),), ()))
+
+
+def test_a_section_on_an_unknown_metric_is_not_generated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What people are told to ask at night is checked as rules are."""
+    section = Section(name="Tuning", page="up", text="Ask:\n\n```promql\nrate(upp[5m])\n```\n")
+    monkeypatch.setattr(everything, "SECTIONS", {section.name: section})
+    with pytest.raises(ValueError, match="the section 'Tuning' reads upp, which the catalogue does not know"):
+        everything.texts(Plan((row(),), ()))
+
+
+def test_a_page_carries_its_sections_after_its_alerts(texts: Mapping[str, str]) -> None:
+    """Operations, tuning, recovery and reviews stand once, on the page of their subject."""
+    headings = re.findall(r"^## (.+)$", texts["docs/runbooks/rl-feedback.md"], re.MULTILINE)
+
+    assert headings[-7:] == [row.name for row in catalogue.SECTIONS.values() if row.page == "rl-feedback"]
+    assert "## Tuning" not in texts["docs/runbooks/stages.md"]
 
 
 def test_an_expression_that_does_not_parse_or_names_nothing_is_refused() -> None:

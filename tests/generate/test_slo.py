@@ -63,7 +63,7 @@ def series(outcome: str, values: str, stage: str = "s") -> dict[str, str]:
 
 def asked(promtool: Callable[..., subprocess.CompletedProcess[str]], folder: Path, test: dict[str, Any]) -> None:
     """Run a case of one's own against the generated rules."""
-    rules = folder / everything.RULES / "stages.yml"
+    rules = folder / everything.RULES / "stages.slo.yml"
     path = folder / "own.yml"
     path.write_text(
         yaml.safe_dump({"rule_files": [str(rules)], "evaluation_interval": "1m", "tests": [{"interval": "1m", **test}]})

@@ -371,7 +371,7 @@ def test_the_registry_gives_one_router_to_all_threads(store):
 def test_trajectory_feedback_queue_is_looked_into_and_cleared(store):
     """`len`, an index, a slice and iterating look at what waits; `clear()` discards it and says how much that was."""
     router = made()
-    ids = rewarded(router, 3)
+    ids = [rewarded(router, 1)[0] for _ in range(3)]
     queue = router.trajectory_feedback_queue
 
     assert len(queue) == 3

@@ -116,12 +116,13 @@ def checked_bare(bare: Environment) -> Environment:
 
 
 def test_the_wheel_carries_every_file_of_the_package(wheel: Path) -> None:
-    """Pages, migrations, types and the demo are in the wheel, and nothing of the tests is."""
+    """Pages, migrations, types and the demo's examples are in the wheel, and nothing of the tests is."""
     inside = set(zipfile.ZipFile(wheel).namelist())
     missing = {str(path.relative_to(ROOT / "src")) for path in files() if PACKAGE in path.parents} - inside
 
     assert not missing
-    assert any(name.startswith("stagelight/_examples/digits/") for name in inside)
+    for example in ("digits", "rl_feedback_loop"):
+        assert f"stagelight/_examples/{example}/__main__.py" in inside
     assert not [name for name in inside if not name.startswith(("stagelight/", "stagelight-"))]
 
 

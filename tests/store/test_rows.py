@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stagelight.sink.rows import Feedback, Prediction, Receipt, Sink, Truth
+from stagelight.sink.rows import DUPLICATE, Feedback, Prediction, Receipt, Sink, Truth
 from stagelight.store import open_store
 from stored import trace
 
@@ -47,7 +47,7 @@ def test_the_same_id_again_is_accepted_and_changes_nothing(store: Store) -> None
     """A retry gets its receipt; the first row stays as it is, for each owner one."""
     store.rows.write([FEEDBACK])
 
-    assert store.rows.write([replace(FEEDBACK, value=1)]) == [Receipt("stored", "f1")]
+    assert store.rows.write([replace(FEEDBACK, value=1)]) == [Receipt("stored", "f1", DUPLICATE)]
     store.rows.write([replace(FEEDBACK, value=2, tenant="b"), replace(FEEDBACK, value=3, tenant="b", workspace="w")])
 
     assert [row.value for row in store.rows.export("feedback") if isinstance(row, Feedback)] == [2, 3, 4]

@@ -285,3 +285,19 @@ def test_what_became_of_spans_is_a_metric():
         assert memory.value(SPANS.name, fate="failed") == 0
         memory.telemetry.tracer.start_span("work").end()
         assert memory.value(SPANS.name, fate="delivered") == 1
+
+
+def test_a_gauge_is_refreshed_before_it_is_shown():
+    """What a gauge shows is what its refresher found just then; one that fails leaves what was known, and is counted."""
+    _guard.forget()
+    with in_memory() as memory:
+        depth, true = gauge(row("gauge")), {"depth": 3.0}
+        depth.refreshed_by(lambda: depth.set(true["depth"]))
+
+        assert memory.value(depth.row.name) == 3
+        true["depth"] = 5
+        assert memory.value(depth.row.name) == 5
+        true.clear()
+        assert memory.value(depth.row.name) == 5
+    assert _guard.errors()["telemetry"] >= 1
+    _guard.forget()

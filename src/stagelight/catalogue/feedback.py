@@ -9,10 +9,17 @@ SIGNAL = Label(
     bound=10,
     values=("rating", "thumbs", "comment", "label", "score", "requery", "skip", "accept", "click", "share"),
 )
+SENTIMENT = Label("sentiment", bound=4, values=("positive", "neutral", "negative", "unknown"))
 
 FEEDBACK = Metric(
     name="stagelight_feedback_total",
     kind="counter",
     labels=(KIND, SIGNAL, MODEL_VERSION),
     help="Feedback that was accepted, by signal.",
+)
+FEEDBACK_SENTIMENT = Metric(
+    name="stagelight_feedback_sentiment_total",
+    kind="counter",
+    labels=(SENTIMENT, MODEL_VERSION),
+    help="Comments that were accepted, by what they say of their writer's mind; unknown where that cannot be told.",
 )

@@ -1,10 +1,18 @@
 """How models do: drift of what they see and say, lag and coverage of truth, accuracy and calibration."""
 
-from stagelight.catalogue.labels import DRIFT_SEVERITY, FEATURE, METHOD, MODEL, MODEL_VERSION, WINDOW
+from stagelight.catalogue.labels import DRIFT_SEVERITY, FEATURE, FIGURE, METHOD, MODEL, MODEL_VERSION, WINDOW
 from stagelight.catalogue.rows import Metric
 
 HOUR = 3600.0
 DAY = 24 * HOUR
+
+#: The alerts of this subject by name: rules in Prometheus raise them, and so do the loops, with the figures at hand.
+MODEL_DRIFT, CONCEPT_DRIFT, CALIBRATION_DRIFT, LABELS_LATE = (
+    "StagelightModelDrift",
+    "StagelightConceptDrift",
+    "StagelightCalibrationDrift",
+    "StagelightLabelsLate",
+)
 
 DRIFT_SCORE = Metric(
     name="stagelight_drift_score",
@@ -45,4 +53,17 @@ MODEL_CALIBRATION_ERROR = Metric(
     kind="gauge",
     labels=(MODEL, MODEL_VERSION, WINDOW),
     help="Mean gap between a model's confidence and how often it is right (ECE).",
+)
+MODEL_ESTIMATED_ACCURACY = Metric(
+    name="stagelight_model_estimated_accuracy",
+    kind="gauge",
+    unit="percentunit",
+    labels=(MODEL, MODEL_VERSION, WINDOW),
+    help="Accuracy to expect before the truth is there, from scores alone (CBPE); blind to labels that change their meaning.",
+)
+MODEL_STATUS = Metric(
+    name="stagelight_model_status",
+    kind="gauge",
+    labels=(MODEL, MODEL_VERSION, FIGURE),
+    help="Verdict of the last comparison of a version with its own past: 0 is OK, 1 WARN, 2 ALERT.",
 )

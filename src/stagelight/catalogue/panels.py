@@ -12,7 +12,7 @@ CHOSEN = 'stage=~"$stage",tenant=~"$tenant",workspace=~"$workspace"'
 CALLS = f"{STAGE_CALLS.name}{{{CHOSEN}}}[$__rate_interval]"
 FAILED = f'{STAGE_CALLS.name}{{outcome="error",{CHOSEN}}}[$__rate_interval]'
 DURATIONS = f"{STAGE_DURATION.name}_bucket{{{CHOSEN}}}[$__rate_interval]"
-PROMISED = '{stage=~"$stage|",tenant=~"$tenant|",workspace=~"$workspace|"}'  # some promises are not about stages
+PROMISED = 'stage=~"$stage|",tenant=~"$tenant|",workspace=~"$workspace|"'  # some promises are not about stages
 
 CALL_RATE_NOW = Panel(
     name="Calls a second",
@@ -143,11 +143,11 @@ FULL = (
 )
 
 
-def _burnt(window: str) -> str:
-    """How much of the failures that a promise allows were used in a window; 1 is all that it may have."""
+def burnt(window: str, chosen: str) -> str:
+    """Return how much of the failures that the promises `chosen` allow were used in a window; 1 is all that they may have."""
     return (
-        f"(1 - sum_over_time(stagelight:slo_good:rate{PROMISED}[{window}])"
-        f" / sum_over_time(stagelight:slo_total:rate{PROMISED}[{window}]))"
+        f"(1 - sum_over_time(stagelight:slo_good:rate{{{chosen}}}[{window}])"
+        f" / sum_over_time(stagelight:slo_total:rate{{{chosen}}}[{window}]))"
         " / on (slo) group_left () (1 - stagelight:slo_objective:ratio)"
     )
 
@@ -157,7 +157,7 @@ BUDGET_LEFT = Panel(
     dashboard=STAGES,
     section="Promises",
     kind="table",
-    expr=(f"1 - {_burnt('30d')}",),
+    expr=(f"1 - {burnt('30d', PROMISED)}",),
     unit="percentunit",
     help="What is left of the failures that a promise allows; below 0 it is broken. As far back as Prometheus keeps data.",
 )
@@ -166,7 +166,7 @@ BURN_RATE = Panel(
     dashboard=STAGES,
     section="Promises",
     kind="timeseries",
-    expr=(_burnt("1h"),),
+    expr=(burnt("1h", PROMISED),),
     legend=("{{slo}} {{stage}}",),
     help="1 uses the budget up in exactly its 30 days; 14.4 pages.",
 )

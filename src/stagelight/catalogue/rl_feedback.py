@@ -1,6 +1,6 @@
 """The loop that teaches the model router: rewards emitted, waiting, learned from, refused."""
 
-from stagelight.catalogue.labels import TENANT, WORKSPACE
+from stagelight.catalogue.labels import ARM, ROUTER, TENANT, WORKSPACE
 from stagelight.catalogue.rows import Metric
 
 RL_FEEDBACK_PROCESSED = Metric(
@@ -34,4 +34,23 @@ TRAJECTORY_EMISSIONS = Metric(
     kind="counter",
     labels=(TENANT, WORKSPACE),
     help="Rewards that entered the queue.",
+)
+RL_FEEDBACK_DEAD = Metric(
+    name="rl_feedback_dead_letters",
+    kind="gauge",
+    labels=(TENANT, WORKSPACE),
+    help="Rewards that were refused and are kept with their reason.",
+)
+ROUTER_DECISIONS = Metric(
+    name="rl_router_decisions_total",
+    kind="counter",
+    labels=(ROUTER, ARM, TENANT, WORKSPACE),
+    help="Requests that a router sent to an arm.",
+)
+ROUTER_BEST_ARM_SHARE = Metric(
+    name="rl_router_best_arm_share",
+    kind="gauge",
+    unit="percentunit",
+    labels=(ROUTER, TENANT, WORKSPACE),
+    help="How sure a router is: the share of requests that its policy would send to its favourite arm now.",
 )

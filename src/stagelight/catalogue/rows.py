@@ -1,4 +1,4 @@
-"""The kinds of row: Metric, Foreign, Alert, Slo, Panel, Runbook."""
+"""The kinds of row: Metric, Foreign, Alert, Slo, Panel, Runbook, Section, Recording."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ Kind = Literal["counter", "gauge", "histogram"]
 Severity = Literal["critical", "page", "warning", "ticket", "info"]
 
 NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+FENCE = re.compile(r"^```promql\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 OVERFLOW = "__other__"  #: The value that stands for all values past a label's bound.
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
@@ -100,6 +101,7 @@ class Scenario:
     courses: tuple[Course, ...]
     labels: Mapping[str, str] = field(default_factory=dict)  #: What the firing alert says besides its own labels.
     says: str = ""  #: The summary as people read it; needed where it shows a value.
+    fires: bool = True  #: False: the breach is one that the rule must not take for its own; it is silent all along.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +117,20 @@ class Runbook:
     def anchor(self) -> str:
         """Where it stands: page and heading, as GitHub and most others make a link of it."""
         return f"{self.page}.md#{re.sub(r'[^a-z0-9 -]', '', self.name.lower()).replace(' ', '-')}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A part of a runbook's page that belongs to no alert: operations, tuning, recovery, reviews."""
+
+    name: str  #: Its heading.
+    page: str  #: The page that carries it, after the alerts.
+    text: str  #: Markdown; each of its fences for PromQL holds one query, which is checked as those of a runbook are.
+
+    @property
+    def queries(self) -> tuple[str, ...]:
+        """The PromQL in it."""
+        return tuple(query.strip() for query in FENCE.findall(self.text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +163,7 @@ class Alert:
             raise ValueError(f"{self.name}: the expression uses {sorted(used)}, the row gives {sorted(self.figures)}")
         for duration in (self.for_, self.window, self.short, self.before):
             seconds(duration or "0s")
-        if not self.scenarios:
+        if not any(scenario.fires for scenario in self.scenarios):
             raise ValueError(f"{self.name}: no scenario shows that it fires")
 
     @property
@@ -162,6 +178,16 @@ class Alert:
     def promql(self) -> str:
         """The expression with its figures."""
         return Template(self.expr).substitute(self.figures)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """A series that Prometheus computes out of others, for alerts and panels that read it."""
+
+    name: str  #: As Prometheus' habit has it: `stagelight:what:window`.
+    page: str  #: The file of rules that holds it; recordings stand before its alerts, in the catalogue's order.
+    expr: str
+    help: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +226,7 @@ class Panel:
     unit: str = ""
     help: str = ""
     width: int = 12  #: Of 24 columns.
+    levels: tuple[float, ...] = ()  #: From where a gauge is orange, and red; falling where less is worse.
 
 
 R = TypeVar("R", bound=Named)

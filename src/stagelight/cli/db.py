@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stagelight import config
 from stagelight.cli import kept, output
 from stagelight.cli.problem import Problem
+from stagelight.config.paths import state_folder
 
 if TYPE_CHECKING:
+    from stagelight.config import Settings
     from stagelight.store import Size
 
 EPILOG = """\b
 Examples:
   stagelight db size
   stagelight db backup ~/stagelight-2026-11-21.db
+  stagelight db forget --user ann
   stagelight db reset --yes"""
 
 
@@ -62,6 +66,47 @@ def reset(*, store: str | None, yes: bool) -> None:
             raise Problem("nothing was removed. `stagelight db backup PATH` copies it first; --yes does not ask.")
         opened.admin.reset()
     click.echo(f"{where}: removed {what}")
+
+
+@db.command()
+@kept.store_option
+@click.option("--user", required=True, metavar="ID", help="As the application calls them.")
+@click.option("--tenant", help="Only this tenant's.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@output.as_json
+def forget(*, store: str | None, user: str, tenant: str | None, yes: bool, as_json: bool) -> None:
+    """Remove all that is kept of a person: what they said, their traces, what was predicted about them.
+
+    Rows of theirs that wait in this machine's spool go too. Backups, exports and the trace file are not reached.
+    """
+    from stagelight.sink.forgetting import forget as spool  # the store's packages are slow to load
+    from stagelight.stages.context import told_as
+
+    if not yes and not _agreed(f"Remove all that is kept of {output.safe(user)}? It cannot be brought back."):
+        raise Problem("nothing was removed. --yes does not ask.")
+    told = config.load(store=store)
+    names = {user, told_as(user, told.user_id_key)}
+    waiting = sum(spool(folder, names) for folder in _spools(told))
+    with kept.of_settings(told) as opened:
+        gone = opened.people.forget(names, tenant=tenant)
+    counts = {"waiting": waiting, **gone._asdict()}
+    if as_json:
+        output.show_json(counts)
+        return
+    what = ", ".join(f"{count:,} {kind}" for kind, count in counts.items() if kind != "scrubbed" and count) or "nothing"
+    click.echo(f"removed {what}")
+    if not gone.scrubbed:
+        output.note(
+            "Old copies may still stand on free pages of the database: another program was reading. Run this again."
+        )
+
+
+def _spools(told: Settings) -> list[Path]:
+    """Every spool of this user on this machine."""
+    if told.spool:
+        return [Path(told.spool)]
+    folder = state_folder() / "spool"
+    return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
 
 
 def _agreed(question: str) -> bool:

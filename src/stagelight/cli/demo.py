@@ -1,4 +1,4 @@
-"""`stagelight demo`: the digit-reading example in a child, its page in this process, and what there is to see at the end."""
+"""`stagelight demo`: an example in a child, its page in this process, and what there is to see at the end."""
 
 from __future__ import annotations
 
@@ -8,22 +8,18 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
 from stagelight import _clock, config
-from stagelight.catalogue.stages import STAGE_CALLS
-from stagelight.cli import output, serving
+from stagelight.cli import demo_digits, demo_feedback, demo_lag, output, serving
 from stagelight.cli.problem import Problem
 from stagelight.cli.run import program_variables
 from stagelight.cli.signals import told
 from stagelight.errors import MissingExtraError
-from stagelight.waterfall.text import render
-from stagelight.waterfall.tree import build
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -31,61 +27,89 @@ if TYPE_CHECKING:
     from stagelight.store import Store
     from stagelight.web.server import Serving
 
-REQUESTS: Final = 2000
 NAME: Final = "digits"
-STAGE_HEADINGS: Final = ("stage", "calls", "errors", "p50 ms", "p95 ms", "p99 ms")
+
+
+class Shown(NamedTuple):
+    """How an example is run and shown."""
+
+    summary: Callable[[Store, int, dict[str, Any], Serving], dict[str, Any]]  #: What it left in the store.
+    show: Callable[[dict[str, Any]], None]  #: Print that for people.
+    requests: int  #: How many make a good picture.
+    settings: Mapping[str, Any]  #: What its page needs beside the settings in force.
+    keeps: bool = False  #: It writes into the page's store itself, as a program does whose tasks run beside it.
+
+
+EXAMPLES: Final = {
+    NAME: Shown(demo_digits.summary, demo_digits.show, 2000, {}),
+    "rl_feedback_loop": Shown(demo_feedback.summary, demo_feedback.show, 1400, demo_feedback.SETTINGS),
+    "label_lag": Shown(demo_lag.summary, demo_lag.show, 48, demo_lag.SETTINGS, keeps=True),
+}
 
 EPILOG = """\b
 Examples:
   stagelight demo                     watch it on the page; Ctrl-C ends it
   stagelight demo --once              print what there is to see, and end
-  stagelight demo --store demo.db     keep what it leaves, for `stagelight serve --store demo.db`"""
+  stagelight demo --store demo.db     keep what it leaves, for `stagelight serve --store demo.db`
+  stagelight demo --example rl_feedback_loop
+                                      watch a model router learn from its users, and follow a change
+  stagelight demo --example label_lag
+                                      two weeks of a model whose labels come late: what is known when"""
 
 
 @click.command(epilog=EPILOG)
+@click.option(
+    "--example", "name", type=click.Choice(list(EXAMPLES)), default=NAME, show_default=True, help="What to run."
+)
 @click.option("--once", is_flag=True, help="End when the requests are served, instead of keeping the page open.")
 @click.option(
-    "--requests", type=click.IntRange(1, 1_000_000), default=REQUESTS, show_default=True, help="How many to serve."
+    "--requests",
+    type=click.IntRange(2, 1_000_000),
+    help="How many to serve; 2000, 1400, or 48 a day, as the example is.",
 )
 @serving.page_options
 @output.as_json
-def demo(host: str | None, port: int | None, store: str | None, *, once: bool, requests: int, as_json: bool) -> None:
+def demo(
+    host: str | None, port: int | None, store: str | None, *, name: str, once: bool, requests: int | None, as_json: bool
+) -> None:
     """Read some thousand handwritten digits with models trained on the spot, and watch the pipeline on a local page.
 
     Everything is real: the images, the models, the damaged uploads that are refused, the large ones that take too long.
+    In the second example a router chooses among the models, and learns from what users say of the answers. In the third
+    labels come days after the answers, some never: drift is seen before them, a change of what they mean only with them.
     """
-    folder = example()
+    folder, shown = example(name), EXAMPLES[name]
     with _kept(store) as path:
-        settings = serving.page_settings(host, port, path)
+        settings = serving.page_settings(host, port, path, **shown.settings)
         from stagelight.store import open_store
         from stagelight.web import server
 
         with server.running(settings) as found:
             serving.tell(found)
             since = _clock.wall_ns()
-            score = _served(folder, requests, found)
+            score = _served(folder, requests or shown.requests, found, keeps=shown.keeps)
             with open_store(settings.store) as kept:
-                seen = summary(kept, since, score, found)
-            (output.show_json if as_json else show)(seen)
+                seen = shown.summary(kept, since, score, found)
+            (output.show_json if as_json else shown.show)(seen)
             if not once:
                 with told() as stop:  # before the note, which invites Ctrl-C
                     output.note(f"\nThe page stays on {found.url} until Ctrl-C.")
                     stop.wait()
 
 
-def example() -> Path:
-    """Return the folder of the example: the checkout's where there is one, else the one that the wheel carries.
+def example(name: str = NAME) -> Path:
+    """Return the folder of an example: the checkout's where there is one, else the one that the wheel carries.
 
     Raises:
         Problem: Neither is there.
         MissingExtraError: scikit-learn is not installed.
     """
     package = Path(__file__).parents[1]
-    for folder in (package.parents[1] / "examples" / NAME, package / "_examples" / NAME):
+    for folder in (package.parents[1] / "examples" / name, package / "_examples" / name):
         if (folder / "__main__.py").is_file():
             break
     else:
-        raise Problem("this installation has no examples. Install the wheel, or use a checkout with examples/digits.")
+        raise Problem(f"this installation has no examples. Install the wheel, or use a checkout with examples/{name}.")
     if not _installed("sklearn"):
         raise MissingExtraError("demo", "stagelight demo")
     return folder
@@ -105,100 +129,49 @@ def _kept(store: str | None) -> Iterator[str | None]:
         yield str(Path(folder) / "demo.db")
 
 
-def child(folder: Path, requests: int, found: Serving) -> subprocess.Popen[str]:
+def child(folder: Path, requests: int, found: Serving, *, keeps: bool = False) -> subprocess.Popen[str]:
     """Start the example in `folder` as anybody would start their own program, with all it tells sent to the page."""
     variables = program_variables(config.variables(), found)
     variables["PYTHONPATH"] = os.pathsep.join(filter(None, (str(folder.parent), variables.get("PYTHONPATH"))))
+    if keeps:
+        variables["STAGELIGHT_STORE"] = found.store
     variables.setdefault("OMP_NUM_THREADS", "1")  # the models are small; their threads would only fight for the cores
-    command = [sys.executable, "-m", NAME, "--requests", str(requests), "--progress"]
+    command = [sys.executable, "-m", folder.name, "--requests", str(requests), "--progress"]
     return subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True)  # noqa: S603  our own example
 
 
-def _served(folder: Path, requests: int, found: Serving) -> dict[str, Any]:
+def _served(folder: Path, requests: int, found: Serving, *, keeps: bool = False) -> dict[str, Any]:
     """Run the example to its end, its progress as a bar on stderr, and return its score.
 
     Raises:
         Problem: It ended without one.
     """
     score: dict[str, Any] = {}
-    with child(folder, requests, found) as program, progress(requests) as done:
+    with child(folder, requests, found, keeps=keeps) as program, progress(requests) as done:
         try:
             for line in program.stdout or ():
                 said = json.loads(line)
-                done(said.get("done", requests))
+                done(said.get("done", requests), said.get("of", requests))
                 score = said
         except BaseException:
             program.kill()
             raise
-    if "statuses" not in score:
+    if "delivered" not in score:
         raise Problem(f"the example ended with exit code {program.returncode}; what went wrong stands above.")
     return score
 
 
 @contextmanager
-def progress(total: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar on stderr where that is a terminal; call what is given with the number done so far."""
+def progress(total: int) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on stderr where that is a terminal; call what is given with the number done so far, and of how many."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     screen = output.console(err=True)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
-        task = bar.add_task("training three models", total=None)
+        task = bar.add_task("training", total=None)
 
-        def done(count: int) -> None:
-            bar.update(task, description="reading digits", completed=count, total=total)
+        def done(count: int, of: int = total) -> None:
+            bar.update(task, description="reading digits", completed=count, total=of)
 
         yield done
-
-
-def summary(store: Store, since_ns: int, score: dict[str, Any], found: Serving) -> dict[str, Any]:
-    """Return what the run left in `store` since `since_ns`: its slowest trace, its stages, what went wrong where."""
-    from stagelight.store import TraceQuery
-
-    rows = store.traces.search(TraceQuery(sort="slowest", since_ns=since_ns, limit=1)).rows
-    slowest = store.traces.get(rows[0].trace_id) if rows else None
-    return {
-        "url": found.url,
-        "score": score,
-        "slowest": None if slowest is None else {"trace_id": rows[0].trace_id, "tree": render(build(slowest.spans))},
-        "stages": [output.fields(row) for row in store.metrics.stages(since_ns, _clock.wall_ns())],
-        "errors": errors(store, since_ns),
-    }
-
-
-def errors(store: Store, since_ns: int) -> list[dict[str, Any]]:
-    """Return how often each stage failed and why, out of the stages' own counters."""
-    counts: Counter[tuple[str, str]] = Counter()
-    for reading in store.metrics.latest(STAGE_CALLS.name):
-        if reading.time_ns >= since_ns and reading.labels.get("outcome") != "ok":
-            counts[reading.labels["stage"], reading.labels["error_type"]] += int(reading.value)
-    return [{"stage": stage, "error": error, "calls": calls} for (stage, error), calls in counts.most_common() if calls]
-
-
-def show(seen: dict[str, Any]) -> None:
-    """Print a summary for people."""
-    score = seen["score"]
-    total = sum(score["statuses"].values())
-    click.echo(f"\n{total} requests in {score['seconds']:.1f} s: " + _listed(score["statuses"]) + ".")
-    click.echo("Right answers: " + _listed({name: f"{share:.1%}" for name, share in score["accuracy"].items()}) + ".")
-    if not score["delivered"]:
-        output.note("Not all of its telemetry arrived; what stands above says why.")
-    if seen["slowest"] is not None:
-        click.echo(
-            f"\nThe slowest trace: {seen['url']}/traces/{seen['slowest']['trace_id']}\n{seen['slowest']['tree']}"
-        )
-    click.echo()
-    output.table(STAGE_HEADINGS, [_stage_cells(row) for row in seen["stages"]], right=range(1, len(STAGE_HEADINGS)))
-    click.echo("\nWhat went wrong")
-    output.table(("stage", "error", "calls"), [list(row.values()) for row in seen["errors"]], right=[2])
-    click.echo(f"\nThe page: {seen['url']}")
-
-
-def _listed(counts: Mapping[str, object]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in counts.items())
-
-
-def _stage_cells(row: dict[str, Any]) -> list[str]:
-    times = [row[name] for name in ("p50_ms", "p95_ms", "p99_ms")]
-    shown = ["–" if value is None else f"{value:.2f}" for value in times]
-    return [row["stage"], f"{row['calls']:.0f}", f"{row['error_ratio']:.1%}", *shown]

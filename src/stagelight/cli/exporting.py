@@ -28,6 +28,7 @@ Examples:
   stagelight export traces --out traces.jsonl
   stagelight export traces --trace 4bf92f3577b34da6a3ce929d0e0e4736 | jq .
   stagelight export feedback | stagelight import - --store other.db
+  stagelight export feedback --retraining --format parquet --out judged.parquet
 
 \b
 Traces are OTLP JSON, a request a line: a collector's file receiver reads them too."""
@@ -40,9 +41,27 @@ Traces are OTLP JSON, a request a line: a collector's file receiver reads them t
 )
 @click.option("--trace", "trace_ids", multiple=True, metavar="ID", help="Only this trace; several are possible.")
 @click.option("--tenant", help="Only this tenant's.")
+@click.option("--retraining", is_flag=True, help="Of feedback: each with the features and the output it judges.")
+@click.option(
+    "--personal", is_flag=True, help="With --retraining: who it was about, who judged, and what they wrote too."
+)
+@click.option("--format", "form", type=click.Choice(("jsonl", "parquet")), default="jsonl", help="Of --retraining.")
 @kept.store_option
-def export(*, kind: str, out: Path | None, trace_ids: tuple[str, ...], tenant: str | None, store: str | None) -> None:
+def export(
+    *,
+    kind: str,
+    out: Path | None,
+    trace_ids: tuple[str, ...],
+    tenant: str | None,
+    retraining: bool,
+    personal: bool,
+    form: str,
+    store: str | None,
+) -> None:
     """Write the KIND of rows that the store holds as JSON lines."""
+    if retraining or personal or form != "jsonl":
+        _retraining(kind, out, tenant, store, form=form, asked=retraining, personal=personal)
+        return
     if trace_ids and kind != "traces":
         raise Problem(f"--trace goes with `export traces`, not with {kind}.")
     with kept.opened(store) as opened, _target(out) as file:
@@ -50,6 +69,26 @@ def export(*, kind: str, out: Path | None, trace_ids: tuple[str, ...], tenant: s
         number = sum(_write(file, line) for line in lines)
     if out is not None:
         output.note(f"{out}: {number:,} {kind}")
+
+
+def _retraining(
+    kind: str, out: Path | None, tenant: str | None, store: str | None, *, form: str, asked: bool, personal: bool
+) -> None:
+    """Write judged predictions for the next training."""
+    from stagelight.feedback import retraining
+
+    if kind != "feedback" or not asked:
+        raise Problem("--personal and --format go with `export feedback --retraining`.")
+    if form == "parquet" and out is None:
+        raise Problem("a Parquet file needs a name: --out judged.parquet")
+    with kept.opened(store) as opened, _target(out) as file:
+        examples = opened.opinions.examples(tenant=tenant, personal=personal)
+        if form == "parquet":
+            number = retraining.write_parquet(examples, file, personal=personal)
+        else:
+            number = sum(_write(file, retraining.line(example, personal=personal)) for example in examples)
+    if out is not None:
+        output.note(f"{out}: {number:,} judged predictions")
 
 
 def _total(store: Store, kind: str, trace_ids: tuple[str, ...]) -> int:

@@ -34,5 +34,6 @@ def of_settings(settings: Settings, *, create: bool = False) -> Store:
         max_bytes=settings.store_max_bytes,
         trace_hours=settings.trace_cleanup_hours,
         row_days=settings.row_retention_days,
+        redis_url=settings.redis_url,
         create=create,
     )

@@ -31,13 +31,13 @@ def page_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def page_settings(host: str | None, port: int | None, store: str | None) -> Settings:
-    """Return the settings in force, with these options over them.
+def page_settings(host: str | None, port: int | None, store: str | None, **more: Any) -> Settings:
+    """Return the settings in force, with these options and `more` over them.
 
     Raises:
         ConfigurationError: A setting does not parse.
     """
-    return config.load(host=host, port=port, store=store)
+    return config.load(host=host, port=port, store=store, **more)
 
 
 def tell(serving: Serving) -> None:

@@ -108,6 +108,22 @@ class Settings:
         "Secret that turns user ids into HMAC-SHA256 before they leave the process.",
         secret=True,
     )
+    rewards: tuple[str, ...] = setting(
+        (),
+        "STAGELIGHT_REWARDS",
+        "What feedback teaches, where it is not to be as docs/feedback.md says: requery=0.1, rating:3=none, with commas.",
+    )
+    feedback_key: str = setting(
+        "",
+        "STAGELIGHT_FEEDBACK_KEY",
+        "Secret that signs the tokens with which users' browsers may judge a trace; without one they may not.",
+        secret=True,
+    )
+    feedback_rate: float = setting(
+        60.0,
+        "STAGELIGHT_FEEDBACK_RATE",
+        "Judgements a minute that POST /feedback/… takes of one user or address; 0 sets no limit.",
+    )
     enable_trajectory_evaluation: bool = setting(
         default=False, variable="ENABLE_TRAJECTORY_EVALUATION", help_text="Score finished trajectories, for the router."
     )
@@ -121,6 +137,24 @@ class Settings:
     )
     rl_feedback_loop_interval_seconds: float = setting(
         15.0, "RL_FEEDBACK_LOOP_INTERVAL_SECONDS", "Seconds between two turns of the feedback loop."
+    )
+    trajectory_sample_ratio: float = setting(
+        1.0, "STAGELIGHT_TRAJECTORY_SAMPLE_RATIO", "Share of finished trajectories that are scored, 0 to 1."
+    )
+    trajectory_latency_budget_seconds: float = setting(
+        2.0,
+        "STAGELIGHT_TRAJECTORY_LATENCY_BUDGET_SECONDS",
+        "Seconds a trajectory may take for a full score; at three times that the score of its latency is 0.",
+    )
+    trajectory_token_budget: float = setting(
+        0.0,
+        "STAGELIGHT_TRAJECTORY_TOKEN_BUDGET",
+        "Tokens a trajectory may take for a full score, as for latency; 0 does not score them.",
+    )
+    trajectory_cost_budget: float = setting(
+        0.0,
+        "STAGELIGHT_TRAJECTORY_COST_BUDGET",
+        "What a trajectory may cost for a full score, in the spans' currency, as for latency; 0 does not score it.",
     )
     redis_url: str = setting(
         "",
@@ -136,6 +170,24 @@ class Settings:
         "",
         "STAGELIGHT_TRUTH_RULES",
         "File of the truth rules; outcome_truth_rules.yaml of the working folder if empty.",
+    )
+    drift_alerts: bool = setting(
+        default=True,
+        variable="STAGELIGHT_DRIFT_ALERTS",
+        help_text="Tell people of models that got worse; off, it is recorded alone.",
+    )
+    enable_slack: bool = setting(
+        default=False, variable="STAGELIGHT_ENABLE_SLACK", help_text="Tell Slack of models that got worse."
+    )
+    slack_url: str = setting("", "STAGELIGHT_SLACK_URL", "Slack's address as Apprise writes it, slack://…", secret=True)
+    enable_email: bool = setting(
+        default=False, variable="STAGELIGHT_ENABLE_EMAIL", help_text="Mail people of models that got worse."
+    )
+    email_url: str = setting(
+        "",
+        "STAGELIGHT_EMAIL_URL",
+        "The mail account as Apprise writes it, mailto://user:password@host?to=…",
+        secret=True,
     )
     host: str = setting("127.0.0.1", "STAGELIGHT_HOST", "Address `stagelight serve` listens on.")
     port: int = setting(4318, "STAGELIGHT_PORT", "Port `stagelight serve` listens on; the next free one if taken.")

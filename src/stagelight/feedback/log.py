@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
-from stagelight import _clock, _guard, sink
-from stagelight.catalogue.feedback import FEEDBACK
+from stagelight import _guard, sink
 from stagelight.errors import RowError
-from stagelight.feedback.target import Target, target_of
-from stagelight.sink import values
+from stagelight.feedback import after, rewards
+from stagelight.feedback.said import About, Place, Said, row_of
+from stagelight.feedback.target import Target
+from stagelight.sink import recent
 from stagelight.sink.aside import aside
-from stagelight.sink.codec import EXPLICIT
-from stagelight.sink.rows import Feedback, Receipt
+from stagelight.sink.rows import Receipt
 from stagelight.stages import here
-from stagelight.telemetry.instruments import counter
+from stagelight.stages.context import pseudonym
+from stagelight.store import current as stores
+from stagelight.telemetry.current import current
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from stagelight.feedback.rewards import Rewards
+    from stagelight.sink.recent import Made
     from stagelight.sink.rows import Signal, Source
-
-UP = ("up", "1", "true", "+1")
-DOWN = ("down", "0", "false", "-1")
+    from stagelight.stages import Here
 
 
 def log_feedback(
@@ -29,11 +31,15 @@ def log_feedback(
     *,
     rating: float | None = None,
     thumbs: bool | str | None = None,
+    score: float | None = None,
     comment: str = "",
     label: str = "",
     signal: Signal | None = None,
     value: float | None = None,
+    reward: float | None = None,
     prediction_id: str = "",
+    decision_id: str = "",
+    user: str = "",
     source: Source = "human",
     idempotency_key: str = "",
     observed_at: float | datetime | None = None,
@@ -41,30 +47,57 @@ def log_feedback(
 ) -> Receipt:
     """Keep what a user said of an answer, or did after it, and say whether it is safe; never raises.
 
+    It is committed first; then it shows in the judged trace as a span called `feedback`, also where that trace was sampled
+    out of export or has yet to arrive.
+
     Args:
-        target: Whose answer: a trace id, a traceparent or a span; the running trace if None.
+        target: Whose answer: a trace id, a traceparent, a span, the block of `with trace(…)`, or a prediction or decision;
+            the running trace if None and no id is given below.
         rating: 1 to 5.
         thumbs: True or "up", False or "down".
+        score: 0 to 1, as a model or a rule gives it.
         comment: What the user wrote; alone, or beside a rating or thumbs.
         label: What the answer should have been called.
         signal: For what users do rather than say: requery, skip, accept, click or share.
         value: What the signal carries, as a position or seconds.
-        prediction_id: The prediction it is about, where there were several.
-        source: Who judges: human, model, rule, policy or compliance.
+        reward: What a router learns from it, clipped to 0 to 1; by the table of rewards if None.
+        prediction_id: The prediction it is about; its trace is found by it.
+        decision_id: The router's decision it judges; its trace is found by it.
+        user: Who judges; a pseudonym of it is kept where `STAGELIGHT_USER_ID_KEY` is set. The running stage's if empty.
+        source: What kind of judge: human, model, rule, policy or compliance.
         idempotency_key: Twice the same key is one feedback; a fresh one if empty.
         observed_at: When, as seconds since 1970 or an aware datetime; now if None.
-        model_version: Of the model judged; the running stage's if empty and `target` is None.
+        model_version: Of the model judged; the prediction's or the running stage's if empty.
 
     Returns:
-        A receipt: `stored` after the commit, `spooled` on disk, or `refused` with the reason in one sentence.
+        A receipt: `stored` after the commit (`duplicate` where the key was there before), `spooled` on disk, or `refused`
+        with the reason in one sentence.
 
     >>> log_feedback("0af7651916cd43dd8448eb211c80319c", rating=6).reason
     'rating: found 6.0, expected 1 to 5'
     """
     receipt: Receipt | None = None
     with _guard.guard("feedback"):
-        said = _Said(rating, thumbs, comment, label, signal, value)
-        about = _About(target, prediction_id, source, idempotency_key, observed_at, model_version)
+        said = Said(
+            rating=rating,
+            thumbs=thumbs,
+            score=score,
+            comment=comment,
+            label=label,
+            signal=signal,
+            value=value,
+            reward=reward,
+            user=user,
+            source=source,
+        )
+        about = About(
+            target=target,
+            prediction_id=prediction_id,
+            decision_id=decision_id,
+            model_version=model_version,
+            idempotency_key=idempotency_key,
+            observed_at=observed_at,
+        )
         receipt = _kept(said, about)
     return receipt or Receipt("refused", "", "an error inside stagelight; its log says more")
 
@@ -72,90 +105,48 @@ def log_feedback(
 alog_feedback = aside(log_feedback, "alog_feedback")
 
 
-class _Said(NamedTuple):
-    """The user's part, as given."""
-
-    rating: object
-    thumbs: object
-    comment: object
-    label: object
-    signal: object
-    value: object
-
-
-class _About(NamedTuple):
-    """What it is about, as given."""
-
-    target: object
-    prediction_id: object
-    source: object
-    idempotency_key: object
-    observed_at: object
-    model_version: object
-
-
-def _kept(said: _Said, about: _About) -> Receipt:
+def _kept(said: Said, about: About) -> Receipt:
     try:
-        row = _row(said, about)
+        row, target = row_of(said, about, _place(here()))
     except RowError as error:
         return Receipt("refused", "", str(error))
     receipt = sink.write(row)
-    if receipt.accepted:
-        counter(FEEDBACK).labels(kind=row.kind, signal=row.signal, model_version=row.model_version).inc()
+    if receipt.accepted and not receipt.duplicate:
+        after.tell(row, sampled=target.sampled, parent_id=_root(row.trace_id) if not row.span_id else "")
     return receipt
 
 
-def _row(said: _Said, about: _About) -> Feedback:
-    at = here()
-    running = Target(at.trace_id, at.span_id)
-    target = running if about.target is None else target_of(about.target)
-    signal, value = _signal(said)
-    return Feedback(
-        feedback_id=values.text("idempotency_key", about.idempotency_key) or _clock.new_id(),
-        kind="explicit" if signal in EXPLICIT else "implicit",
-        signal=signal,
-        value=value,
-        comment=values.text("comment", said.comment),
-        label=values.text("label", said.label),
-        source=about.source,  # type: ignore[arg-type]  # the sink refuses any other
-        prediction_id=values.text("prediction_id", about.prediction_id),
-        # Another trace's answer may come from another model than the one that is running here.
-        model_version=values.text("model_version", about.model_version)
-        or (at.model_version if target.trace_id == running.trace_id else ""),
-        observed_at=values.moment(about.observed_at),
-        trace_id=target.trace_id,
-        span_id=target.span_id,
+def _place(at: Here) -> Place:
+    return Place(
         tenant=at.tenant,
         workspace=at.workspace,
+        rewards=_rewards(),
+        running=Target(at.trace_id, at.span_id, model_version=at.model_version),
+        user=at.user,
+        pseudonym=pseudonym,
+        find=lambda prediction_id, decision_id: _found(at, prediction_id, decision_id),
     )
 
 
-def _signal(said: _Said) -> tuple[Any, float | None]:
-    """Which signal this is, and its value; the sink checks both.
-
-    Raises:
-        RowError: Nothing was said, or two things at once.
-    """
-    given = [name for name in ("rating", "thumbs", "signal") if getattr(said, name) is not None]
-    if len(given) > 1:
-        raise RowError(f"{' and '.join(given)} at once: one feedback says one thing; log two")
-    if said.value is not None and given != ["signal"]:
-        raise RowError("value goes with signal; a rating or thumbs is its own value")
-    if said.rating is not None:
-        if isinstance(said.rating, bool):
-            raise RowError("rating: found true or false, expected 1 to 5; is it thumbs?")
-        return "rating", values.number("rating", said.rating)
-    if said.thumbs is not None:
-        return "thumbs", _thumbs(said.thumbs)
-    if said.signal is not None:
-        return values.text("signal", said.signal), values.number("value", said.value)
-    if said.label or said.comment:
-        return ("label" if said.label else "comment"), None
-    raise RowError("what did the user say or do? give rating, thumbs, comment, label or signal")
+def _rewards() -> Rewards:
+    telemetry = current()
+    return rewards.table(telemetry.settings.rewards if telemetry else ())
 
 
-def _thumbs(value: object) -> float:
-    folded = str(value).lower() if isinstance(value, str | int | bool) else ""
-    if folded in UP or folded in DOWN:
-        return float(folded in UP)
-    raise RowError(f"thumbs: found {folded[:40]!r}, expected True, False, 'up' or 'down'")
+def _found(at: Here, prediction_id: str, decision_id: str) -> Target | None:
+    """Where the prediction or the decision was made, as far as this process or its store knows."""
+    made: Made | None = None
+    if decision_id:
+        made = recent.decision(at.tenant, at.workspace, decision_id)
+    if made is None and prediction_id:
+        made = recent.prediction(at.tenant, at.workspace, prediction_id)
+    store = stores.current()
+    if made is None and store is not None:
+        made = store.opinions.made(at.tenant, at.workspace, prediction_id=prediction_id, decision_id=decision_id)
+    return Target(made.trace_id, made.span_id, model_version=made.model_version) if made else None
+
+
+def _root(trace_id: str) -> str:
+    """The id of the trace's root span, where there is a store here that has it."""
+    store = stores.current()
+    return (store.opinions.root_of(trace_id) if store is not None and trace_id else "") or ""

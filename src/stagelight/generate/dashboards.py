@@ -14,7 +14,7 @@ from stagelight.errors import MissingExtraError
 from stagelight.generate import promql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from stagelight.catalogue.rows import Panel
 
@@ -170,7 +170,8 @@ def _styled(row: Panel, panel: Any) -> Any:
         stacked = common.StackingConfig().mode(models.StackingMode.NORMAL)
         return panel.draw_style(models.GraphDrawStyle.BARS).fill_opacity(80).stacking(stacked)
     if row.kind in ("stat", "gauge"):
-        return panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+        panel = panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+        return _levelled(row, panel.min(0)) if row.kind == "gauge" else panel
     if row.kind == "heatmap":
         axis = _sdk("builders.heatmap").YAxisConfig().unit(row.unit)
         return panel.y_axis(axis)
@@ -180,11 +181,28 @@ def _styled(row: Panel, panel: Any) -> Any:
             _sdk("models.dashboard").DataTransformerConfig(id_val="organize", options=hidden)
         )
     if row.kind == "status":
-        steps = _sdk("models.dashboard").Threshold
-        levels = [steps(value=None, color="red"), steps(value=1, color="green")]
-        coloured = _sdk("builders.dashboard").FieldColor().mode(_sdk("models.dashboard").FieldColorModeId.THRESHOLDS)
-        return panel.thresholds(_sdk("builders.dashboard").ThresholdsConfig().steps(levels)).color_scheme(coloured)
+        return _coloured(panel, {None: "red", 1: "green"})
     return panel
+
+
+def _levelled(row: Panel, panel: Any) -> Any:
+    """A gauge with its end and its colours: they say at a glance whether somebody should look."""
+    if row.unit == "percentunit":
+        panel = panel.max(1)
+    if not row.levels:
+        return panel
+    worse = ["green", "orange", "red"][: len(row.levels) + 1]
+    falls = row.levels[0] > row.levels[-1]
+    colours = worse[::-1] if falls else worse
+    return _coloured(panel, dict(zip((None, *sorted(row.levels)), colours, strict=True)))
+
+
+def _coloured(panel: Any, colours: Mapping[float | None, str]) -> Any:
+    """The panel coloured by its value: from each key on, as its value says."""
+    builders, models = _sdk("builders.dashboard"), _sdk("models.dashboard")
+    steps = [models.Threshold(value=value, color=colour) for value, colour in colours.items()]
+    scheme = builders.FieldColor().mode(models.FieldColorModeId.THRESHOLDS)
+    return panel.thresholds(builders.ThresholdsConfig().steps(steps)).color_scheme(scheme)
 
 
 def _cleaned(built: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stagelight.catalogue import SECTIONS
 from stagelight.generate import dashboards, promql, reference, rules, ruletests, runbooks
 
 if TYPE_CHECKING:
@@ -28,9 +29,11 @@ def texts(plan: Plan) -> dict[str, str]:
         ValueError: A rule or a panel reads a metric that nobody declares.
         MissingExtraError: A package of the extra `generate` is not installed.
     """
-    for alert in plan.alerts:
-        if strange := promql.unknown(alert.promql):
-            raise ValueError(f"{alert.name} reads {', '.join(strange)}, which the catalogue does not know")
+    read = [(alert.name, alert.promql) for alert in plan.alerts]
+    read += [(f"the section {row.name!r}", query) for row in SECTIONS.values() for query in row.queries]
+    for what, query in read:
+        if strange := promql.unknown(query):
+            raise ValueError(f"{what} reads {', '.join(strange)}, which the catalogue does not know")
     return {
         **{f"{RULES}/{page}.yml": text for page, text in rules.files(plan).items()},
         **{f"{TESTS}/{name}.test.yml": text for name, text in ruletests.files(plan).items()},

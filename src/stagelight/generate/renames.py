@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stagelight.catalogue import METRICS, PANELS
+from stagelight.catalogue import METRICS, PANELS, RECORDINGS
 from stagelight.errors import did_you_mean
 from stagelight.generate import everything, promql
 
@@ -51,7 +51,7 @@ class Broken:
 
     name: Name
     hint: str  #: What was probably meant, as a sentence.
-    rows: tuple[str, ...]  #: Alerts, promises and panels of the catalogue.
+    rows: tuple[str, ...]  #: Alerts, promises, recordings and panels of the catalogue.
     uses: tuple[Use, ...]
 
 
@@ -89,6 +89,7 @@ def _broken(name: Name, files: Sequence[tuple[str, str]], plan: Plan) -> Broken:
 def _rows(name: Name, plan: Plan) -> Iterator[str]:
     exprs = [(f"alert {alert.name}", alert.promql) for alert in plan.alerts]
     exprs += [(f"slo {slo.name}", expr.replace("$window", "5m")) for slo in plan.slos for expr in (slo.good, slo.total)]
+    exprs += [(f"recording {row.name}", row.expr) for row in RECORDINGS.values()]
     exprs += [
         (f"panel {panel.dashboard}: {panel.name}", promql.readable(expr))
         for panel in PANELS.values()

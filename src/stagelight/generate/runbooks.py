@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from stagelight.catalogue import SECTIONS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -29,7 +31,8 @@ def files(plan: Plan) -> dict[str, str]:
 def _page(page: str, alerts: list[Alert]) -> str:
     books = {alert.runbook.name: alert.runbook for alert in alerts}
     sections = (_section(book, [alert for alert in alerts if alert.runbook is book]) for book in books.values())
-    return HEAD.format(page=page) + "".join(line for section in sections for line in section)
+    more = (f"\n## {row.name}\n\n{row.text.strip()}\n" for row in SECTIONS.values() if row.page == page)
+    return HEAD.format(page=page) + "".join(line for section in sections for line in section) + "".join(more)
 
 
 def _section(book: Runbook, alerts: list[Alert]) -> Iterator[str]:

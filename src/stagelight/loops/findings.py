@@ -76,7 +76,9 @@ def of_assessment(store: Store, found: Assessment, rule: Rule) -> list[Finding]:
             baseline_size=verdict.baseline_size,
             current_size=verdict.current_size,
             estimated=found.estimated.accuracy.value if found.estimated else None,
-            trace_ids=tuple(store.outcomes.mistakes(*wrong, **owner, limit=EXAMPLES)),
+            trace_ids=tuple(
+                store.outcomes.mistakes(*wrong, tenant=found.tenant, workspace=found.workspace, limit=EXAMPLES)
+            ),
             **owner,
         )
         for kind, status, before, now, p_value, worse, least in about

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import atexit
 import logging
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
 from stagelight import _guard, config, sink
 from stagelight.errors import ConfigurationError
+from stagelight.feedback import rewards
 from stagelight.store import current as stores
 from stagelight.telemetry import current, pipeline
 
@@ -79,6 +81,7 @@ class Whole:
     def __init__(self, settings: Settings) -> None:
         """Build it; nothing global changes before `install`."""
         self.settings = settings
+        rewards.table(settings.rewards)  # a wrong one is told here, not at the first feedback
         self._correlated: Correlated | None = None
         self._local = _local(settings)
         try:
@@ -92,6 +95,10 @@ class Whole:
         current.install(self.telemetry)
         sink.use(self._local.rows)
         stores.use(self._local.store)
+        if self._local.store is not None:
+            from stagelight.routing.watching import watch
+
+            watch()
         if not self.settings.disabled:
             from stagelight.telemetry.correlation import Correlated
             from stagelight.telemetry.providers import set_global
@@ -109,6 +116,10 @@ class Whole:
         good = self.telemetry.shutdown(timeout_s)
         if current.current() is self.telemetry:
             current.install(None)
+        if "stagelight.routing.decisions" in sys.modules:
+            from stagelight.routing import decisions
+
+            good = decisions.log.flush(timeout_s) and good
         sink.use(None)
         stores.use(None)
         if self._correlated is not None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from stagelight.config import Settings
     from stagelight.journal import TraceFile
+    from stagelight.loops.trajectories import Finished
     from stagelight.sink import Sink
     from stagelight.store import Store
     from stagelight.wire.records import SpanRecord
@@ -34,6 +35,7 @@ class Local:
         #: None where the settings name none.
         self.store = _store(settings) if on and settings.store else None
         self._file = _file(settings) if on and settings.trace_log_file else None
+        self._scored = _scoring(settings) if on and settings.enable_trajectory_evaluation else None
         self._expire_at_ns = 0  # monotonic; the first write of a process looks at once
         #: Where predictions, feedback and truth go; None refuses them.
         self.rows: Sink | None = self.store.rows if self.store else sink.from_settings(settings) if on else None
@@ -46,6 +48,8 @@ class Local:
             found.append(self._keep)
         if self._file is not None:
             found.append(self._append)
+        if self._scored is not None:
+            found.append(self._scored)
         return found
 
     def close(self) -> None:
@@ -83,6 +87,12 @@ def _file(settings: Settings) -> TraceFile:
     return TraceFile(settings.trace_log_file, settings.trace_cleanup_hours)
 
 
+def _scoring(settings: Settings) -> Finished:
+    from stagelight.loops.trajectories import Finished
+
+    return Finished(settings)
+
+
 def _store(settings: Settings) -> Store:
     try:
         from stagelight.store import open_store
@@ -95,4 +105,5 @@ def _store(settings: Settings) -> Store:
         max_bytes=settings.store_max_bytes,
         trace_hours=settings.trace_cleanup_hours,
         row_days=settings.row_retention_days,
+        redis_url=settings.redis_url,
     )

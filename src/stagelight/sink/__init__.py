@@ -4,7 +4,7 @@
 the reason in its receipt; nothing here raises into the program.
 """
 
-from stagelight.sink.current import from_settings, use, using, write
+from stagelight.sink.current import from_settings, use, using, write, write_all
 from stagelight.sink.http import HttpSink
 from stagelight.sink.rows import Decision, Feedback, Prediction, Receipt, Row, Sink, Truth
 from stagelight.sink.spool import Spool
@@ -25,4 +25,5 @@ __all__ = [
     "use",
     "using",
     "write",
+    "write_all",
 ]

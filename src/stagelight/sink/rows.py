@@ -6,7 +6,7 @@ Every row carries an id that makes writing it twice harmless, the trace it belon
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,6 +16,10 @@ ExplicitSignal = Literal["rating", "thumbs", "comment", "label", "score"]
 ImplicitSignal = Literal["requery", "skip", "accept", "click", "share"]
 Signal: TypeAlias = "ExplicitSignal | ImplicitSignal"
 FeedbackKind = Literal["explicit", "implicit"]
+Sentiment = Literal["", "positive", "neutral", "negative"]
+
+#: The reason in the receipt of a row whose id was there before.
+DUPLICATE: Final = "a duplicate: this id was kept before, and the first one counts"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,7 @@ class Feedback:
     value: float | None = None  #: Rating 1–5; thumbs 1 or 0; score 0–1; else what the signal carries.
     reward: float | None = None  #: 0 to 1, what a router learns from it; None teaches nothing, which is not 0.
     comment: str = ""
+    sentiment: Sentiment = ""  #: Of the comment; empty: nobody looked, or could tell.
     label: str = ""
     source: Source = "human"
     user: str = ""  #: Who said it, as HMAC where a key is set; one vote each where votes are public.
@@ -96,6 +101,22 @@ class Truth:
     workspace: str = "default"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrajectoryFeedback:
+    """How well a whole trajectory did: a reward for the arm that was chosen in it, and out of which parts it is made."""
+
+    trace_id: str
+    reward: float  #: 0 to 1.
+    decision_id: str = ""  #: The routing decision it judges; found by the trace if empty.
+    prediction_id: str = ""
+    score_parts: Mapping[str, float] = field(default_factory=dict)  #: Name of a part to its score, 0 to 1.
+    source: Source = "model"
+    feedback_id: str = ""  #: The idempotency key; a fresh one if empty.
+    observed_at: float = 0.0  #: Seconds since 1970, UTC; 0 is now.
+    tenant: str = ""  #: The running stage's if empty.
+    workspace: str = ""
+
+
 Row: TypeAlias = "Prediction | Feedback | Decision | Truth"
 
 
@@ -105,12 +126,17 @@ class Receipt:
 
     status: Literal["stored", "spooled", "refused"]
     id: str
-    reason: str = ""  #: Why it was spooled or refused.
+    reason: str = ""  #: Why it was spooled or refused, or that it was a duplicate.
 
     @property
     def accepted(self) -> bool:
         """Whether the row is safe: committed, or on disk and on its way."""
         return self.status != "refused"
+
+    @property
+    def duplicate(self) -> bool:
+        """Whether a row of this id was there before, so that this one changed nothing."""
+        return self.reason == DUPLICATE
 
 
 class Sink(Protocol):

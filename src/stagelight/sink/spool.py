@@ -167,7 +167,7 @@ class Spool:
         end, size = self._settled.get(path, 0), 0
         for line in _lines(path, end):
             end += len(line)
-            row = _row(line)
+            row = row_of(line)
             size += len(line)
             if row is not None:
                 rows.append(row)
@@ -194,8 +194,8 @@ def _line(row: Row) -> bytes:
     return json.dumps({"kind": kind_of(row), "row": to_json(row)}, separators=(",", ":")).encode() + b"\n"
 
 
-def _row(line: bytes) -> Row | None:
-    """The row of a line; None for a line that was torn, or that somebody else wrote."""
+def row_of(line: bytes) -> Row | None:
+    """Return the row of a line; None for a line that was torn, or that somebody else wrote."""
     try:
         data = json.loads(line)
         if not isinstance(data, dict) or data.get("kind") not in KINDS:

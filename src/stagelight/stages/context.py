@@ -73,7 +73,7 @@ def with_values(context: Context, given: Mapping[str, str | None]) -> Context:
     """Return `context` with the values of `given` (by argument name); None leaves one as it is."""
     for name, value in given.items():
         if value is not None:
-            told = _pseudonym(value) if name == "user" else value
+            told = pseudonym(value) if name == "user" else value
             context = baggage.set_baggage(names.CONTEXT[name], clean.text(told, limit=MAX_VALUE), context)
     return context
 
@@ -130,10 +130,14 @@ def _named(found: Context) -> dict[str, str]:
     return named
 
 
-def _pseudonym(user: str) -> str:
-    """A user's id never leaves in the clear where a key is set; the same user stays the same."""
+def pseudonym(user: str) -> str:
+    """Return what stands for `user` from here on: an HMAC where `STAGELIGHT_USER_ID_KEY` is set, the same for the same user."""
     telemetry = current()
-    key = telemetry.settings.user_id_key if telemetry else ""
+    return told_as(user, telemetry.settings.user_id_key if telemetry else "")
+
+
+def told_as(user: str, key: str) -> str:
+    """Return `user` as HMAC-SHA256 under `key`; as it is where there is no key."""
     if not key:
         return user
     return hmac.new(key.encode(), clean.text(user).encode(), hashlib.sha256).hexdigest()

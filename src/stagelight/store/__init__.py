@@ -64,15 +64,18 @@ def open_store(
     max_bytes: int = 2**30,
     trace_hours: float = 24.0,
     row_days: float = 90.0,
+    redis_url: str = "",
     create: bool = True,
 ) -> Store:
     """Open the store, make it or bring it to this version's tables where needed.
 
     Args:
-        target: A path, or a SQLAlchemy URL; `$XDG_STATE_HOME/stagelight/stagelight.db` if empty.
+        target: A path, or a SQLAlchemy URL; `$XDG_STATE_HOME/stagelight/stagelight.db` if empty. A SQLite URL may end
+            in `?synchronous=full`: every commit then outlives a power cut too, at about twice the price.
         max_bytes: The size in all, at which the oldest traces go.
         trace_hours: How long a trace is kept.
         row_days: How long every other kind of row is kept.
+        redis_url: A Redis that hands out the ids of waiting rewards; the database does so if empty.
         create: Make the file where there is none.
 
     Raises:
@@ -88,7 +91,13 @@ def open_store(
             raise
         raise MissingExtraError("store", "the store") from error
     database = facade.open_database(target, create=create)
-    return facade.Store(database, max_bytes=max_bytes, trace_hours=trace_hours, row_days=row_days)
+    try:
+        return facade.Store(
+            database, max_bytes=max_bytes, trace_hours=trace_hours, row_days=row_days, redis_url=redis_url
+        )
+    except BaseException:
+        database.close()
+        raise
 
 
 def __getattr__(name: str) -> object:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from stagelight import _clock
 from stagelight.errors import StoreError
-from stagelight.store import removal
+from stagelight.store import loop_removal, removal
 from stagelight.store.coarsening import FINE_NS, coarsen
 from stagelight.store.columns import metadata
 from stagelight.store.model import Expired, Size
@@ -56,13 +56,15 @@ class Admin:
         """Remove what is past its time, then, at the size cap, the oldest of what may go; return what went.
 
         Traces with their log lines go by `trace_hours`, every other kind of row by `row_days`, both counted from when
-        they arrived. Never removed: pinned traces, and at the cap predictions, feedback and truth.
+        they arrived. Never removed: pinned traces, predictions whose truth is awaited, what routers still have to learn;
+        and at the cap predictions, feedback and truth.
         """
         now = _clock.wall_ns()
         traces_before, rows_before = now - self._trace_ns, now - self._row_ns
         before = self._capacity.used_bytes()
         with self._database.writing() as connection:
-            rows = removal.old_rows(connection, rows_before)  # first, because feedback holds on to traces
+            rows = removal.old_rows(connection, rows_before, now)  # first, because feedback holds on to traces
+        rows += self._expire_loop(now, rows_before)
         gone = self._all(lambda connection: removal.oldest_traces(connection, traces_before))
         lines = self._all(lambda connection: removal.oldest_logs(connection, rows_before))
         with self._database.writing() as connection:
@@ -81,6 +83,18 @@ class Admin:
             rows=rows,
             freed_bytes=max(0, before - self._capacity.used_bytes()),
         )
+
+    def _expire_loop(self, now: int, before_ns: int) -> int:
+        with self._database.writing() as connection:
+            loop_removal.keep_snapshots(connection, self._database, now)
+            loop_removal.set_bases(connection, before_ns)
+        removed = after = 0
+        while True:
+            with self._database.writing() as connection:
+                gone, after = loop_removal.old_deliveries(connection, before_ns, after)
+            removed += gone
+            if not after:
+                return removed
 
     def _all(self, remove: Callable[[sa.Connection], int]) -> int:
         """Remove a part at a time, so that a writer never waits long."""

@@ -2,7 +2,7 @@
 
 SQLite runs in WAL mode with `BEGIN IMMEDIATE` for writes and a busy timeout of 5 s: several processes may write at once,
 each waits its turn. `synchronous=NORMAL` keeps every committed row through a killed process; a power cut may take the
-last commits.
+last commits, unless the address says `?synchronous=full`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import threading
 import weakref
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -20,7 +21,7 @@ from sqlalchemy import event, exc
 from sqlalchemy.dialects import postgresql, sqlite
 
 from stagelight import _clock
-from stagelight.errors import StoreFullError, StoreUnavailableError
+from stagelight.errors import ConfigurationError, StoreFullError, StoreUnavailableError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -35,6 +36,7 @@ BUSY_MS = 5_000
 PATIENCE_NS = 30 * 1_000_000_000  #: How long a write waits for its turn in all, busy timeouts included.
 FORK_PATIENCE_S = 2.0  #: How long a fork waits for a write to end; one that takes longer is not worth a standstill.
 CACHE_KIB = 16 * 1024
+SYNCHRONOUS = "synchronous"  #: The one setting that the address of a SQLite file may carry.
 MANY = 500  #: Values in one IN list.
 
 
@@ -45,11 +47,11 @@ class Database:
         """Prepare to connect to `url`; nothing is opened yet."""
         self.url = url
         self.path = Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
-        self.engine = sa.create_engine(url, **_options(url))
+        self.engine = sa.create_engine(url.difference_update_query([SYNCHRONOUS]), **_options(url))
         self._turn = threading.RLock()
         self._held = False  # for a fork
         if self.path is not None:
-            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "connect", partial(_prepare_sqlite, synchronous(url)))
             event.listen(self.engine, "begin", _begin_sqlite)
         _alive.add(self)
 
@@ -150,7 +152,19 @@ def _options(url: sa.URL) -> dict[str, Any]:
     return {"pool_pre_ping": True}
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
+def synchronous(url: sa.URL) -> str:
+    """Return how a SQLite file is written, as `url` says: `normal`, or `full` to survive power cuts too.
+
+    Raises:
+        ConfigurationError: It says something else.
+    """
+    found = str(url.query.get(SYNCHRONOUS, "normal")).lower()
+    if found not in ("normal", "full"):
+        raise ConfigurationError(f"store: found {SYNCHRONOUS}={found!r}, expected normal or full")
+    return found
+
+
+def _prepare_sqlite(synchronous: str, connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver's own BEGIN would come too late and be deferred
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     for pragma in (
@@ -158,7 +172,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         # Lets an expiry give pages back; on a file that has pages it would be a write for each connection.
         *([] if pages else ["auto_vacuum=INCREMENTAL"]),
         "journal_mode=WAL",
-        "synchronous=NORMAL",
+        f"synchronous={synchronous}",
         f"cache_size=-{CACHE_KIB}",
         "temp_store=MEMORY",
         "journal_size_limit=16777216",

@@ -14,14 +14,24 @@ from stagelight.store import migrate
 from stagelight.store.admin import Admin
 from stagelight.store.capacity import Capacity
 from stagelight.store.database import Database
+from stagelight.store.delivery import Deliveries
+from stagelight.store.drift import Drift
+from stagelight.store.feedback_reports import FeedbackReports
+from stagelight.store.leases import Leases
 from stagelight.store.logs import Logs
+from stagelight.store.loop_reports import LoopReports
 from stagelight.store.metrics import Metrics
 from stagelight.store.outbox import Outbox
+from stagelight.store.outcomes import Outcomes
+from stagelight.store.people import People
+from stagelight.store.policies import Policies
 from stagelight.store.rollups import Rollups
 from stagelight.store.rows import Rows
+from stagelight.store.sent_alerts import SentAlerts
 from stagelight.store.suggestions import Suggestions
 from stagelight.store.tokens import Tokens
 from stagelight.store.traces import Traces
+from stagelight.store.validations import Validations
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -32,7 +42,9 @@ FILE = "stagelight.db"
 class Store:
     """Traces, logs, metrics, rows and tokens in one database; safe to use from any thread. Made by `open_store`."""
 
-    def __init__(self, database: Database, *, max_bytes: int, trace_hours: float, row_days: float) -> None:
+    def __init__(
+        self, database: Database, *, max_bytes: int, trace_hours: float, row_days: float, redis_url: str = ""
+    ) -> None:
         self._database = database
         capacity = Capacity(database, max_bytes)
         rollups = Rollups(database)
@@ -41,9 +53,19 @@ class Store:
             database, capacity=capacity, logs=self.logs, rollups=rollups, suggestions=Suggestions(database)
         )
         self.metrics = Metrics(database, capacity=capacity, rollups=rollups)
-        self.rows = Rows(database, capacity=capacity)
+        self.deliveries = _queue(database, redis_url)
+        self.rows = Rows(database, capacity=capacity, deliveries=self.deliveries)
+        self.policies = Policies(database)
+        self.loop_reports = LoopReports(database)
+        self.opinions = FeedbackReports(database)
+        self.people = People(database)
+        self.drift = Drift(database)
         self.outbox = Outbox(database)
+        self.outcomes = Outcomes(database)
         self.tokens = Tokens(database)
+        self.validations = Validations(database)
+        self.leases = Leases(database)
+        self.sent_alerts = SentAlerts(database)
         self.admin = Admin(database, capacity=capacity, rollups=rollups, trace_hours=trace_hours, row_days=row_days)
 
     @property
@@ -58,6 +80,7 @@ class Store:
 
     def close(self) -> None:
         """Close every connection; a write that is under way finishes."""
+        self.deliveries.close()
         self._database.close()
 
     def __enter__(self) -> Self:
@@ -102,6 +125,14 @@ def _url(target: str | Path) -> sa.URL:
     if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
         raise ConfigurationError("store: a database in memory is not shared between threads; name a file")
     return url
+
+
+def _queue(database: Database, redis_url: str) -> Deliveries:
+    if not redis_url:
+        return Deliveries(database)
+    from stagelight.store.redis_streams import StreamedDeliveries
+
+    return StreamedDeliveries(database, redis_url)
 
 
 def _make_folder(folder: Path) -> None:

@@ -230,3 +230,13 @@ class TokenInfo:
     created_ns: int
     expires_ns: int
     revoked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertKey:
+    """Which alert is meant."""
+
+    tenant: str
+    workspace: str
+    fingerprint: str
+    name: str = ""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from stagelight.store import drift_removal, loop_removal, outcome_removal
 from stagelight.store.pins import ALERT, FEEDBACK
 from stagelight.store.tables import (
     alert_outbox,
@@ -13,14 +14,12 @@ from stagelight.store.tables import (
     feedback,
     logs,
     pins,
-    predictions,
     readings,
     resources,
     rollups,
     series,
     spans,
     traces,
-    truth,
 )
 
 if TYPE_CHECKING:
@@ -86,12 +85,13 @@ def oldest_rollups(connection: sa.Connection, before_ns: int | None = None) -> i
     return connection.execute(sa.delete(rollups).where(rollups.c.bucket < until)).rowcount
 
 
-def old_rows(connection: sa.Connection, before_ns: int) -> int:
-    """Remove predictions, feedback, truth and ended alerts of before a moment, and the pins that came of them."""
-    removed = sum(
-        connection.execute(sa.delete(table).where(table.c.seen_ns < before_ns)).rowcount
-        for table in (predictions, feedback, truth)
-    )
+def old_rows(connection: sa.Connection, before_ns: int, now: int) -> int:
+    """Remove predictions, decisions, feedback, truth and ended alerts of before a moment, and the pins that came of them."""
+    removed = loop_removal.old_predictions(connection, before_ns, now)
+    removed += outcome_removal.old_outcomes(connection, before_ns)
+    removed += drift_removal.old_drift(connection, before_ns)
+    removed += loop_removal.old_decisions(connection, before_ns)
+    removed += connection.execute(sa.delete(feedback).where(feedback.c.seen_ns < before_ns)).rowcount
     ended = alert_outbox.c.ends_ns != 0, alert_outbox.c.ends_ns < before_ns, alert_outbox.c.seen_ns < before_ns
     removed += connection.execute(sa.delete(alert_outbox).where(*ended)).rowcount
     connection.execute(sa.delete(pins).where(pins.c.because.in_((FEEDBACK, ALERT)), pins.c.seen_ns < before_ns))

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from stagelight import _clock
+from stagelight.sink import news
 from stagelight.sink.codec import id_of
-from stagelight.sink.rows import Decision, Feedback, Prediction, Receipt, Truth
-from stagelight.store import pins
+from stagelight.sink.rows import DUPLICATE, Decision, Feedback, Prediction, Receipt, Truth
+from stagelight.store import decisions, pins
 from stagelight.store.codec import clean, json_text, loads
-from stagelight.store.database import owned, parts
-from stagelight.store.loop_tables import decisions
+from stagelight.store.database import owned
+from stagelight.store.loop_tables import decisions as decision_table
 from stagelight.store.tables import feedback, predictions, truth
 
 if TYPE_CHECKING:
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
     from stagelight.sink.rows import Row
     from stagelight.store.capacity import Capacity
     from stagelight.store.database import Database
+    from stagelight.store.delivery import Deliveries
     from stagelight.store.model import Kind
 
 #: Kind of row -> its table, its class, the column that holds its id.
 KINDS: dict[str, tuple[sa.Table, type[Row], str]] = {
     "predictions": (predictions, Prediction, "prediction_id"),
     "feedback": (feedback, Feedback, "feedback_id"),
-    "decisions": (decisions, Decision, "decision_id"),
+    "decisions": (decision_table, Decision, "decision_id"),
     "truth": (truth, Truth, "truth_id"),
 }
 
@@ -40,14 +42,16 @@ JSON = frozenset({"features", "eligible", "context"})
 class Rows:
     """What an application tells us besides traces; a `Sink`, and `Store.rows`."""
 
-    def __init__(self, database: Database, *, capacity: Capacity) -> None:
+    def __init__(self, database: Database, *, capacity: Capacity, deliveries: Deliveries) -> None:
         self._database = database
+        self._deliveries = deliveries
         self._capacity = capacity
 
     def write(self, rows: Sequence[Row]) -> list[Receipt]:
-        """Commit `rows`, all or none, and return a receipt each; the same id again is accepted and changes nothing.
+        """Commit `rows`, all or none, and return a receipt each; the same id again changes nothing, and its receipt says so.
 
-        A trace that feedback is about is kept from then on, also when it arrives later.
+        A trace that feedback is about is kept from then on, also when it arrives later. Feedback with a reward is queued
+        for the routers whose decisions it judges, in the same transaction.
 
         Raises:
             StoreFullError: The size cap is reached and nothing may be expired.
@@ -57,13 +61,20 @@ class Rows:
             return []
         self._capacity.check()
         now = _clock.wall_ns()
+        new: set[tuple[type[Row], str, str, str]] = set()
         with self._database.writing() as connection:
-            for table, kind, _ in KINDS.values():
+            decisions.meet(connection, self._database, rows)
+            for table, kind, id_name in KINDS.values():
                 values = [_values(row, now) for row in rows if isinstance(row, kind)]
                 if values:
-                    connection.execute(self._database.insert(table).on_conflict_do_nothing(), values)
+                    insert = self._database.insert(table).on_conflict_do_nothing()
+                    made = connection.execute(insert.returning(*_key(table, id_name)), values)
+                    new.update((kind, *row) for row in made)
             pins.pin(connection, self._database, _judged(connection, rows), pins.FEEDBACK)
-        return [Receipt("stored", id_of(row)) for row in rows]
+            queued = decisions.deliver(connection, self._database, rows)
+        self._deliveries.announce(queued.items)
+        news.tell(queued.counts)
+        return [_receipt(row, new) for row in rows]
 
     def of_trace(self, trace_id: str, *, tenant: str | None = None) -> list[Row]:
         """Return everything that is known of a trace besides its spans: predictions, feedback, truth, each by time."""
@@ -85,7 +96,7 @@ class Rows:
     def export(self, kind: Kind, *, tenant: str | None = None) -> Iterator[Row]:
         """Yield every row of a kind, by owner and id; holds a few hundred in memory and no lock between them."""
         table, made, id_name = KINDS[kind]
-        key = table.c.tenant, table.c.workspace, table.c[id_name]
+        key = _key(table, id_name)
         last: tuple[str, str, str] = "", "", ""
         while True:
             after = sa.tuple_(*key) > sa.tuple_(*map(sa.literal, last))
@@ -96,6 +107,19 @@ class Rows:
                 return
             last = rows[-1].tenant, rows[-1].workspace, getattr(rows[-1], id_name)
             yield from (_row(made, row) for row in rows)
+
+
+def _key(table: sa.Table, id_name: str) -> tuple[sa.Column[str], sa.Column[str], sa.Column[str]]:
+    return table.c.tenant, table.c.workspace, table.c[id_name]
+
+
+def _receipt(row: Row, new: set[tuple[type[Row], str, str, str]]) -> Receipt:
+    """Say that `row` is stored, and whether this write did it; of two with one id in a write the first did."""
+    key = type(row), clean(row.tenant), clean(row.workspace), clean(id_of(row))
+    if key not in new:
+        return Receipt("stored", id_of(row), DUPLICATE)
+    new.remove(key)
+    return Receipt("stored", id_of(row))
 
 
 def _values(row: Row, now: int) -> dict[str, Any]:
@@ -117,9 +141,5 @@ def _judged(connection: sa.Connection, rows: Sequence[Row]) -> list[tuple[str, s
     said = [row for row in rows if isinstance(row, Feedback)]
     found = [(clean(row.tenant), clean(row.workspace), row.trace_id) for row in said if row.trace_id]
     owners = {(clean(row.tenant), clean(row.workspace), clean(row.prediction_id)) for row in said if row.prediction_id}
-    key = predictions.c.tenant, predictions.c.workspace, predictions.c.prediction_id
-    for part in parts(sorted(owners)):
-        chosen = sa.select(predictions.c.tenant, predictions.c.workspace, predictions.c.trace_id)
-        rows_ = connection.execute(chosen.where(sa.tuple_(*key).in_(part), predictions.c.trace_id != ""))
-        found += [(row.tenant, row.workspace, row.trace_id) for row in rows_]
+    found += [(row.tenant, row.workspace, row.trace_id) for row in decisions.traces_of(connection, owners)]
     return found

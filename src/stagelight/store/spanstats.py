@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from stagelight.catalogue.stages import STAGE_DURATION
 from stagelight.store.rollups import Addition, Series, bucket_of, labels_text
 from stagelight.store.summary import stage_of
+from stagelight.wire import conventions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,6 +30,8 @@ def additions(groups: Iterable[TraceSpans]) -> list[Addition]:
     found: dict[tuple[Tenancy, str, str, int], Addition] = {}
     for group in groups:
         for span in group.spans.values():
+            if conventions.is_feedback(span.attributes):
+                continue  # nobody's stage
             stage, bucket = stage_of(span), bucket_of(span.end_ns)
             outcome = "error" if span.status == "error" else "ok"
             _count(found, group.tenancy, stage, outcome, bucket)

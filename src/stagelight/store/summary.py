@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 STAGE = "stagelight.stage"
 MODEL_VERSION = "stagelight.model_version"
 SUMMING = frozenset({"agent", "chain"})
+ONLY_JUDGED = -1  #: `rooted` of a trace of which nothing came but what was said of it: it has no times of its own yet.
 
 
 @dataclass(slots=True)
@@ -68,8 +69,9 @@ def stage_of(span: SpanRecord) -> str:
 def summary_row(group: TraceSpans, now_ns: int) -> dict[str, Any]:
     """Return what the spans of `group` add to the summary of their trace."""
     spans = group.spans.values()
-    first = min(spans, key=lambda span: (bool(span.parent_id), span.start_ns))
-    start, end = min(s.start_ns for s in spans), max(max(s.start_ns, s.end_ns) for s in spans)
+    work = [span for span in spans if not conventions.is_feedback(span.attributes)]
+    first = min(work or spans, key=lambda span: (bool(span.parent_id), span.start_ns))
+    start, end = min(s.start_ns for s in work or spans), max(max(s.start_ns, s.end_ns) for s in work or spans)
     row = {
         "tenant": group.tenancy.tenant,
         "workspace": group.tenancy.workspace,
@@ -85,7 +87,7 @@ def summary_row(group: TraceSpans, now_ns: int) -> dict[str, Any]:
         "model_version": next((text_of(version) for s in spans if (version := s.attributes.get(MODEL_VERSION))), "")[
             :NAME_CHARS
         ],
-        "rooted": int(not first.parent_id),
+        "rooted": int(not first.parent_id) if work else ONLY_JUDGED,
         "named_ns": whole(first.start_ns),
         "sort_ns": whole(start),
         "seen_ns": now_ns,

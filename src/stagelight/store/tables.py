@@ -16,6 +16,7 @@ tokens                               who may talk to the server; the secret's ha
 from __future__ import annotations
 
 from sqlalchemy import Column, Float, Index, SmallInteger, Table, Text, UniqueConstraint
+from sqlalchemy import text as sql
 
 from stagelight.store.columns import Big, key, key_number, metadata, number, owner, text, whole
 
@@ -43,7 +44,7 @@ traces = Table(
     whole("agent_input_tokens"),  # what agents and chains report: sums of the calls below them,
     whole("agent_output_tokens"),  # shown only where those calls did not arrive
     number("agent_cost"),
-    Column("rooted", SmallInteger, nullable=False, server_default="0"),  # 1: the name is the root's
+    Column("rooted", SmallInteger, nullable=False, server_default="0"),  # 1: the name is the root's; -1: only feedback came
     whole("named_ns"),  # start of the span that gave the name
     whole("sort_ns"),  # start as first seen; never changes, so that no page shows a trace twice
     whole("seen_ns"),  # our clock when a span last arrived; age counts from here
@@ -189,12 +190,15 @@ predictions = Table(
     Column("observed_at", Float(53), nullable=False),
     text("trace_id"),
     text("span_id"),
+    text("actual_outcome"),  # what it turned out to be, once that is known
+    whole("outcome_revision"),  # which of its outcomes holds; 0 for none
     whole("seen_ns"),
     Index("predictions_trace", "trace_id"),
     Index("predictions_entity", "entity"),
-    Index("predictions_type", "type", "observed_at"),
+    Index("predictions_type", "type", "observed_at", "prediction_id"),
 )
 
+_JUDGES = sql("decision_id <> ''")
 feedback = Table(
     "feedback",
     metadata,
@@ -205,6 +209,7 @@ feedback = Table(
     Column("value", Float(53)),
     Column("reward", Float(53)),
     text("comment"),
+    text("sentiment"),
     text("label"),
     text("source"),
     text("user"),
@@ -217,6 +222,7 @@ feedback = Table(
     whole("seen_ns"),
     Index("feedback_trace", "trace_id"),
     Index("feedback_prediction", "prediction_id"),
+    Index("feedback_decision", "decision_id", sqlite_where=_JUDGES, postgresql_where=_JUDGES),
     Index("feedback_observed", "observed_at"),
 )
 
@@ -236,7 +242,7 @@ truth = Table(
     whole("seen_ns"),
     Index("truth_trace", "trace_id"),
     Index("truth_prediction", "prediction_id"),
-    Index("truth_entity", "entity"),
+    Index("truth_entity", "entity", "observed_at"),
     Index("truth_observed", "observed_at"),
 )
 

@@ -21,7 +21,10 @@ def add_to_traces(database: Database) -> sa.Insert:
     old, new = traces.c, insert.excluded
     # The root names the trace; until it arrives, the earliest span does.
     names = sa.or_(new.rooted > old.rooted, sa.and_(new.rooted == old.rooted, new.named_ns < old.named_ns))
-    start, end = _smaller(old.start_ns, new.start_ns), _larger(old.end_ns, new.end_ns)
+    start, end = (
+        sa.case((new.rooted < 0, o), (old.rooted < 0, n), else_=merged(o, n))
+        for merged, o, n in ((_smaller, old.start_ns, new.start_ns), (_larger, old.end_ns, new.end_ns))
+    )
     values: dict[str, Any] = {
         name: sa.case((names, new[name]), else_=old[name]) for name in ("name", "service", "named_ns")
     }

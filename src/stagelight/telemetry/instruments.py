@@ -27,8 +27,10 @@ from stagelight.telemetry.labels import Key, LabelSets
 from stagelight.telemetry.spans import SCOPE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from opentelemetry.context import Context
-    from opentelemetry.metrics import Meter
+    from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 H = TypeVar("H", bound="BoundCounter | BoundGauge | BoundHistogram")
 MAX_HANDLES = 4_000  #: Handles remembered for each instrument, so that asking again for the same labels is quick.
@@ -182,6 +184,20 @@ class Gauge(Instrument[BoundGauge]):
     """Shows how much there is now."""
 
     _handle = BoundGauge
+    _refresh: Callable[[], None] | None = None
+
+    def refreshed_by(self, refresh: Callable[[], None]) -> None:
+        """Call `refresh` each time before the gauge is shown, so that it can set what is true then.
+
+        It must not block, and must set no gauge that does not exist yet: the SDK cannot make one in the middle of this.
+        """
+        self._refresh = refresh
+        self.exist()
+
+    def exist(self) -> None:
+        """Have the gauge exist before anything was set."""
+        with _guard.guard("telemetry"):
+            self.live()
 
     def set(self, value: float) -> None:
         """Show `value` under the labels' defaults."""
@@ -202,7 +218,13 @@ class Gauge(Instrument[BoundGauge]):
     def _new(self, meter: Meter) -> Cells:
         # What was started before `configure()` ends after it: it has to be subtracted from the same number.
         cells = self._place[1].copy() if self._place[0] is _global_meter() else Cells()
-        meter.create_observable_gauge(self.row.name, callbacks=[cells.observe], description=self.row.help)
+
+        def observe(options: CallbackOptions) -> list[Observation]:
+            if self._refresh is not None:
+                _guard.attempt("telemetry", self._refresh)
+            return cells.observe(options)
+
+        meter.create_observable_gauge(self.row.name, callbacks=[observe], description=self.row.help)
         return cells
 
 

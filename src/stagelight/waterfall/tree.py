@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from stagelight.wire.conventions import is_feedback
 from stagelight.wire.records import SpanRecord
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ class Tree:
     """All spans of a trace, as they called each other."""
 
     roots: tuple[Node, ...]  #: Stand-ins included, in order of start.
-    start_ns: int  #: The earliest start; 0 without spans.
-    end_ns: int  #: The latest end; 0 without spans.
+    start_ns: int  #: The earliest start, feedback aside; 0 without spans.
+    end_ns: int  #: The latest end, feedback aside; 0 without spans.
 
     @property
     def duration_ns(self) -> int:
@@ -83,10 +84,12 @@ def build(spans: Sequence[SpanRecord]) -> Tree:
         below = tuple(nodes[child] for child in children[key] if child in nodes and nodes[child].depth == depth + 1)
         nodes[key] = _node(missing.get(key) or known[key], below, depth, missing=key in missing)
     roots = tuple(nodes[key] for key, depth in order if depth == 0)
+    # What is said of an answer an hour later does not make the answer an hour long.
+    work = [span for span in known.values() if not is_feedback(span.attributes)] or list(known.values())
     return Tree(
         tuple(sorted(roots, key=lambda node: _moment(node.span))),
-        min((span.start_ns for span in known.values()), default=0),
-        max((max(span.start_ns, span.end_ns) for span in known.values()), default=0),
+        min((span.start_ns for span in work), default=0),
+        max((max(span.start_ns, span.end_ns) for span in work), default=0),
     )
 
 

@@ -139,7 +139,8 @@ def sessions(request: Request) -> Response:
 @health_router.get("/health")
 def health(request: Request) -> Response:
     """Say that the server is up; to an admin's token, or on loopback without any, what it holds too."""
-    about: dict[str, Any] = {"status": "ok", "version": __version__}
+    enabled = request.app.state.settings.enable_trajectory_feedback_loop
+    about: dict[str, Any] = {"status": "ok", "version": __version__, "rl_feedback_enabled": enabled}
     grant = grant_of(request)
     if "admin" in grant.scopes if grant else request.app.state.door.open:
         about["store"] = plain(_store(request).admin.size())

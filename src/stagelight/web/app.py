@@ -18,10 +18,26 @@ from stagelight import _guard
 from stagelight._version import __version__
 from stagelight.alerts import Relay
 from stagelight.errors import StoreFullError, StoreUnavailableError
-from stagelight.web import api, live, login, otlp, pages, rows, security, tenancy, view_format
+from stagelight.web import (
+    api,
+    feedback,
+    judging,
+    live,
+    login,
+    otlp,
+    pages,
+    rl,
+    routers,
+    rows,
+    security,
+    tenancy,
+    view_format,
+)
 from stagelight.web.body import Held
 from stagelight.web.ingest import Writer
 from stagelight.web.keeping import Keeping
+from stagelight.web.looping import Looping
+from stagelight.web.throttle import Throttle
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -42,7 +58,7 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
     The application does not close the store.
 
     Raises:
-        ConfigurationError: An address that alerts are sent to cannot be used.
+        ConfigurationError: An address that alerts are sent to, or the table of rewards, cannot be used.
     """
     app = FastAPI(
         title="stagelight",
@@ -54,7 +70,20 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
         telemetry=NO_TELEMETRY,
     )
     door = furnish(app, store, settings)
-    for router in (otlp.router, api.router, api.health_router, rows.router, live.router, login.router, pages.router):
+    app.state.looping = Looping(store, settings)
+    for router in (
+        otlp.router,
+        api.router,
+        api.health_router,
+        rows.router,
+        rl.router,
+        routers.router,
+        feedback.router,
+        feedback.export_router,
+        live.router,
+        login.router,
+        pages.router,
+    ):
         app.include_router(router)
     app.add_middleware(security.Gate, door=door)
     answer_errors(app)
@@ -67,14 +96,17 @@ def furnish(app: FastAPI, store: Store, settings: Settings, *, lines: bool = Tru
     Raises:
         ConfigurationError: An address that alerts are sent to cannot be used.
     """
+    judging.refuse_bad_rewards(settings)
     state = app.state
     state.store = store
     state.settings = settings
     state.writer = Writer()
     state.held = Held()
+    state.throttle = Throttle(settings.feedback_rate)
     state.seen = tenancy.Seen()
     state.keeping = Keeping(store, state.seen, Relay(store, settings), lines=lines)
     state.hub = live.Hub(store)
+    state.looping = None
     state.door = security.Door(store, host=settings.host, allowed_hosts=settings.allowed_hosts)
     door: security.Door = state.door
     return door
@@ -82,16 +114,21 @@ def furnish(app: FastAPI, store: Store, settings: Settings, *, lines: bool = Tru
 
 @asynccontextmanager
 async def life(app: FastAPI) -> AsyncIterator[None]:
-    """Run what works beside the requests: expiry, and the sending of alerts."""
+    """Run what works beside the requests: expiry, the sending of alerts, and the feedback loop."""
     anyio.to_thread.current_default_thread_limiter().total_tokens = READERS
     expiry = asyncio.create_task(_expire(app))
     warming = asyncio.create_task(app.state.writer.run(otlp.warm))
     app.state.keeping.relay.start()
+    looping: Looping | None = app.state.looping
+    if looping is not None:
+        looping.start()
     try:
         yield
     finally:
         app.state.hub.close()
         expiry.cancel()
+        if looping is not None:
+            await looping.stop()
         await warming
         with suppress(asyncio.CancelledError):
             await expiry

@@ -1,4 +1,4 @@
-"""The pages: Overview, Traces, Trace and Compare, rendered here and kept fresh by small scripts.
+"""The pages: Overview, Traces, Trace, Compare, Feedback and Models, rendered here and kept fresh by small scripts.
 
 Every page works without script as well: filters are a form, rows are links, the waterfall is SVG made here.
 """
@@ -6,14 +6,15 @@ Every page works without script as well: filters are a form, rows are links, the
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from stagelight import _clock, wire
 from stagelight.waterfall import tree as trees
-from stagelight.web import view_compare, view_format, view_overview, view_static, view_trace
-from stagelight.web.tenancy import tenant_of
+from stagelight.web import view_compare, view_feedback, view_format, view_models, view_overview, view_static, view_trace
+from stagelight.web.tenancy import grant_of, tenant_of
 from stagelight.web.view_traces import WINDOWS, Filters
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 SUGGESTIONS = 30
+Text = Annotated[str, Query(max_length=400)]
 
 
 @router.get("/")
@@ -123,6 +125,40 @@ def compare(request: Request, t: Annotated[list[str] | None, Query()] = None) ->
         case [one, other]:
             return _compared(request, one, other)
     return _page(request, "missing.html", {"what": "Choose two traces", "why": _HOW_TO_COMPARE}, status=400)
+
+
+@router.get("/feedback")
+def feedback(request: Request, window: str = "", requeued: Annotated[int | None, Query(ge=0)] = None) -> Response:
+    """Show what users say, what waits to be learned from it, and what the model routers make of it."""
+    grant = grant_of(request)
+    about = {
+        "seen": view_feedback.feedback(_store(request), window, now_ns=_clock.wall_ns(), tenant=tenant_of(request)),
+        "windows": view_overview.WINDOWS,
+        "may_requeue": grant is None or bool({"feedback", "admin"} & set(grant.scopes)),
+        "requeued": requeued,
+        "loop_on": request.app.state.settings.enable_trajectory_feedback_loop,
+    }
+    return _page(request, "feedback.html", about)
+
+
+@router.post("/feedback/dead-letters")
+async def requeue(request: Request, consumer: Text = "", feedback_id: Text = "", window: Text = "") -> Response:
+    """Let dead letters wait again, one or all of them, and lead back to the page."""
+    store, tenant = _store(request), tenant_of(request)
+    count = await request.app.state.writer.run(view_feedback.requeue, store, consumer, feedback_id, tenant)
+    request.app.state.hub.tell("rows", tenant)
+    asked = {"window": window} if window in view_overview.WINDOWS else {}
+    return RedirectResponse(f"/feedback?{urlencode({**asked, 'requeued': count})}", status_code=303)
+
+
+@router.get("/models")
+def models(request: Request) -> Response:
+    """Show how each version of a model does: drift of what it sees and says, and accuracy as truth comes in."""
+    about = {
+        "seen": view_models.models(_store(request), now_ns=_clock.wall_ns(), tenant=tenant_of(request)),
+        "drift_minutes": request.app.state.settings.drift_check_interval,
+    }
+    return _page(request, "models.html", about)
 
 
 @router.get("/static/{version}/{path:path}")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from stagelight import _clock
+from stagelight import _clock, _guard
 from stagelight.errors import RowError, UnsupportedMediaError, WireError
+from stagelight.feedback import sentiment
 from stagelight.sink import codec
-from stagelight.sink.rows import Receipt
+from stagelight.sink.rows import Feedback, Receipt
+from stagelight.web import feedback
 from stagelight.web.body import Body, drain, require_json
 from stagelight.web.plain import plain
 from stagelight.web.tenancy import tenant_of
@@ -18,8 +21,11 @@ from stagelight.wire import jsontext
 from stagelight.wire.limits import Limits
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from starlette.datastructures import State
+
     from stagelight.sink.rows import Row
-    from stagelight.store import Store
 
 MAX_ROWS = 1000  #: In one request.
 LIMITS: Final = Limits(inflated_bytes=4 * 2**20, parts=50_000, numbers=200_000, json_depth=codec.MAX_DEPTH + 4)
@@ -34,7 +40,7 @@ async def predictions(request: Request) -> Response:
 
 
 @router.post("/feedback")
-async def feedback(request: Request) -> Response:
+async def judgements(request: Request) -> Response:
     """Take what users said or did: an object, or a list of them, with the fields of `stagelight.sink.Feedback`."""
     return await _take(request, "feedback")
 
@@ -57,7 +63,7 @@ async def _take(request: Request, kind: codec.Kind) -> Response:
         require_json(request)
         async with Body(request, request.app.state.held, limit=LIMITS.inflated_bytes) as body:
             receipts = await request.app.state.writer.run(
-                _commit, request.app.state.store, kind, body.data, tenant_of(request)
+                _commit, request.app.state, kind, body.data, tenant_of(request)
             )
     except UnsupportedMediaError as error:
         await drain(request)
@@ -74,15 +80,29 @@ async def _take(request: Request, kind: codec.Kind) -> Response:
     return JSONResponse(answer)
 
 
-def _commit(store: Store, kind: codec.Kind, body: bytes, tenant: str | None) -> list[Receipt]:
+def _commit(state: State, kind: codec.Kind, body: bytes, tenant: str | None) -> list[Receipt]:
     """Check and write on the writer's thread; a row that cannot be taken does not stop its neighbours."""
     data = jsontext.loads(body, LIMITS)
     items = data if isinstance(data, list) else [data]
     if len(items) > MAX_ROWS:
         raise RowError(f"{len(items)} rows: send {MAX_ROWS} at most.")
     rows = [_row(kind, item, tenant) for item in items]
-    stored = iter(store.rows.write([row for row in rows if not isinstance(row, Receipt)]))
+    good = [row for row in rows if not isinstance(row, Receipt)]
+    stored = iter(heard(state, good) if kind == "feedback" else state.store.rows.write(good))
     return [row if isinstance(row, Receipt) else next(stored) for row in rows]
+
+
+def heard(state: State, rows: Sequence[Row]) -> list[Receipt]:
+    """Commit feedback that a program sends; where it could not say which trace it judges, show it there on its behalf."""
+    sent = [
+        replace(row, sentiment=row.sentiment or sentiment.of(row.comment)) for row in rows if isinstance(row, Feedback)
+    ]
+    found = state.store.opinions.placed(sent)
+    receipts: list[Receipt] = state.store.rows.write(found)
+    for was, row, receipt in zip(sent, found, receipts, strict=True):
+        if not was.trace_id and not receipt.duplicate:
+            _guard.attempt("web", feedback.shown, state.store, state.settings, row)
+    return receipts
 
 
 def _row(kind: codec.Kind, item: object, tenant: str | None) -> Row | Receipt:

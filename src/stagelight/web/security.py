@@ -49,6 +49,10 @@ HEADERS = {
 HEALTH = "/health"
 OPEN_PATHS = ("/login", "/logout", "/favicon.ico")
 SAFE_METHODS = ("GET", "HEAD")
+SIGNED_PATHS = (
+    "/feedback/explicit",
+    "/feedback/implicit",
+)  #: Also for whoever shows a signed feedback token in the body.
 TOKENS_SEEN_NS = 2_000_000_000  #: How long an answer to "is there any token?" is believed.
 
 
@@ -163,6 +167,11 @@ def scope_for(request: Request) -> str:
     return "read" if request.method in SAFE_METHODS else "feedback"
 
 
+def also_for(request: Request) -> tuple[str, ...]:
+    """Other scopes that do: a program that sends decisions may read the policy they come from."""
+    return ("feedback",) if request.url.path.startswith("/api/routers/") else ()
+
+
 class Gate:
     """ASGI middleware around everything: asks the `Door`, then dresses the answer in `HEADERS`."""
 
@@ -207,10 +216,13 @@ class Gate:
         if not await self._door.needs_token():
             return None
         grant = await self._door.grant(request)
+        if grant is None and path in SIGNED_PATHS and request.method == "POST" and not _shows_token(request):
+            request.state.public = True
+            return None
         if grant is None:
             # Whoever starts servers asks for their health without a token; it says more to one who has one.
             return None if path == HEALTH else _who_are_you(request)
-        if not {scope_for(request), "admin"} & set(grant.scopes):
+        if not {scope_for(request), "admin", *also_for(request)} & set(grant.scopes):
             return answer(request, 403, f"This token lacks the scope {scope_for(request)!r}.")
         request.state.grant = grant
         return None
@@ -222,6 +234,11 @@ def answer(request: Request, status: int, message: str) -> Response:
         return otlp.failure(request, status, message)
     headers = {"retry-after": str(otlp.RETRY_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
     return JSONResponse({"message": message}, status, headers=headers)
+
+
+def _shows_token(request: Request) -> bool:
+    """Whether the request claims to be a program's of ours: a token that does not hold is then an error to be told."""
+    return "authorization" in request.headers
 
 
 def _who_are_you(request: Request) -> Response:

@@ -113,6 +113,7 @@ def _opened(settings: Settings) -> Iterator[Store]:
         max_bytes=settings.store_max_bytes,
         trace_hours=settings.trace_cleanup_hours,
         row_days=settings.row_retention_days,
+        redis_url=settings.redis_url,
     )
     with closing(store):
         yield store

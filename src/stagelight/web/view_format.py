@@ -13,6 +13,7 @@ from stagelight.waterfall import units
 from stagelight.web import view_static
 
 if TYPE_CHECKING:
+    from stagelight.sink.rows import Feedback
     from stagelight.wire.records import Value
 
 LITTLE = 0.001  #: A share nearer to 0 or 1 is shown as a limit, not rounded to it.
@@ -41,6 +42,7 @@ def environment() -> Environment:
         pretty=pretty,
         kind=kind,
         cost=cost,
+        signal=signal,
     )
     made.globals["static"] = f"/static/{view_static.version()}"
     return made
@@ -122,6 +124,13 @@ def stamp(nanoseconds: int) -> str:
 def kind(row: object) -> str:
     """Return what sort of row it is: `prediction`, `feedback` or `truth`."""
     return type(row).__name__.lower()
+
+
+def signal(said: Feedback) -> str:
+    """Return what a user said or did, in a word or two, as `thumbs up` or `rating 4`."""
+    if said.signal == "thumbs":
+        return "thumbs up" if said.value else "thumbs down"
+    return said.signal if said.value is None else f"{said.signal} {said.value:g}"
 
 
 def pretty(value: Value) -> str:

@@ -48,12 +48,23 @@ GEN_AI_EVALUATION_NAME: Final = "gen_ai.evaluation.name"
 GEN_AI_EVALUATION_SCORE_VALUE: Final = "gen_ai.evaluation.score.value"
 GEN_AI_EVALUATION_SCORE_LABEL: Final = "gen_ai.evaluation.score.label"
 GEN_AI_EVALUATION_EXPLANATION: Final = "gen_ai.evaluation.explanation"
+GEN_AI_EVALUATION_RESULT: Final = "gen_ai.evaluation.result"  #: Name of the log event.
 OPENINFERENCE_SPAN_KIND: Final = "openinference.span.kind"
 INPUT_VALUE: Final = "input.value"
 OUTPUT_VALUE: Final = "output.value"
 
+#: On the span of a feedback. Such a span tells of a judgement that came later: it is no part of the judged work's time.
+FEEDBACK_ID: Final = "stagelight.feedback.id"
+FEEDBACK_KIND: Final = "stagelight.feedback.kind"
+FEEDBACK_SOURCE: Final = "stagelight.feedback.source"
+FEEDBACK_REWARD: Final = "stagelight.feedback.reward"
+
 FEATURE_FLAG_KEY: Final = "feature_flag.key"
 FEATURE_FLAG_RESULT_VARIANT: Final = "feature_flag.result.variant"
+FEATURE_FLAG_RESULT_REASON: Final = "feature_flag.result.reason"
+FEATURE_FLAG_PROVIDER_NAME: Final = "feature_flag.provider.name"
+FEATURE_FLAG_VERSION: Final = "feature_flag.version"
+DECISION_ID: Final = "stagelight.decision_id"  #: Beside them: the row that logs the choice.
 
 # For each fact: the attributes which may carry it, the first one present wins. What answered counts before what was asked.
 _MODEL: Final = (
@@ -177,6 +188,15 @@ def kind(attributes: Attributes) -> SpanRole:
         return _OPENINFERENCE_KINDS[said.upper()]
     operation = attributes.get(GEN_AI_OPERATION_NAME)
     return _OPERATIONS.get(operation, "") if isinstance(operation, str) else ""
+
+
+def is_feedback(attributes: Attributes) -> bool:
+    """Whether the span tells what somebody said of the trace, later, and is no part of the work in it.
+
+    >>> is_feedback({"stagelight.feedback.id": "f1"}), is_feedback({})
+    (True, False)
+    """
+    return FEEDBACK_ID in attributes
 
 
 def session(attributes: Attributes) -> str:

@@ -11,6 +11,7 @@ charts(document);
 traces();
 waterfall();
 live();
-document.addEventListener('htmx:afterSwap', (event) => { times(event.detail.target); charts(document); });
+// What a swap replaced is still named by the event's detail; the event itself comes from what is there now.
+document.addEventListener('htmx:afterSwap', (event) => { times(event.target); charts(document); });
 document.addEventListener('stagelight:theme', () => charts(document, true));
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => charts(document, true));

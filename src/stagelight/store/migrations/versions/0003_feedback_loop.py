@@ -1,6 +1,6 @@
 """Routing decisions, the queue of rewards, the state of policies; what feedback says of rewards, users and decisions.
 
-Three tables of their own, and new columns of feedback, empty for the rows there are.
+Four tables of their own, and new columns of feedback, empty for the rows there are.
 """
 
 from __future__ import annotations
@@ -47,10 +47,12 @@ def upgrade() -> None:
         whole("seen_ns"),
         sa.PrimaryKeyConstraint("tenant", "workspace", "decision_id"),
     )
-    for column in ("trace_id", "prediction_id", "observed_at"):
-        op.create_index(f"decisions_{column.partition('_')[0]}", "decisions", [column])
+    op.create_index("decisions_trace", "decisions", ["trace_id"])
+    op.create_index("decisions_prediction", "decisions", ["prediction_id"])
+    op.create_index("decisions_router", "decisions", ["router", "observed_at"])
     op.create_table(
         "delivery",
+        sa.Column("id", BIG, autoincrement=True, nullable=False),
         key("tenant"),
         key("workspace"),
         key("consumer"),
@@ -59,14 +61,18 @@ def upgrade() -> None:
         text("state"),
         whole("attempts"),
         whole("lease_until_ns"),
-        text("lease"),
+        whole("lease"),
         text("reason"),
+        text("arm"),
         text("body"),
         whole("queued_ns"),
         whole("settled_ns"),
-        sa.PrimaryKeyConstraint("tenant", "workspace", "consumer", "feedback_id"),
+        whole("version"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("feedback_id", "consumer", "tenant", "workspace", name="delivery_key"),
     )
-    op.create_index("delivery_state", "delivery", ["consumer", "state", "queued_ns"])
+    for name, rows in (("open", sa.text("settled_ns = 0")), ("dead", sa.text("state = 'dead'"))):
+        op.create_index(f"delivery_{name}", "delivery", ["consumer", "id"], sqlite_where=rows, postgresql_where=rows)
     op.create_table(
         "policies",
         key("tenant"),
@@ -77,6 +83,20 @@ def upgrade() -> None:
         whole("seen_ns"),
         sa.PrimaryKeyConstraint("tenant", "workspace", "router"),
     )
+    op.create_table(
+        "policy_snapshots",
+        key("tenant"),
+        key("workspace"),
+        key("router"),
+        sa.Column("version", BIG, autoincrement=False, nullable=False),
+        text("state"),
+        whole("base"),
+        whole("seen_ns"),
+        sa.PrimaryKeyConstraint("tenant", "workspace", "router", "version"),
+    )
     op.add_column("feedback", sa.Column("reward", sa.Float(53)))
     op.add_column("feedback", text("user"))
+    op.add_column("feedback", text("sentiment"))
     op.add_column("feedback", text("decision_id"))
+    named = sa.text("decision_id <> ''")
+    op.create_index("feedback_decision", "feedback", ["decision_id"], sqlite_where=named, postgresql_where=named)

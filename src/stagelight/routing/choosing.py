@@ -1,0 +1,131 @@
+"""One choice: the policy in memory, a draw, and the row that says all about it."""
+
+from __future__ import annotations
+
+import math
+import threading
+from typing import TYPE_CHECKING, Any
+
+from stagelight import _clock
+from stagelight.errors import ContextError
+from stagelight.sink.rows import Decision
+from stagelight.wire import conventions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stagelight.routing.chance import Chance
+    from stagelight.routing.held import Held
+    from stagelight.routing.policies import Choice, Policy
+    from stagelight.stages import Here
+
+BLIND = "uniform"  #: The policy of a choice that was made without one: every arm alike.
+
+
+class Draws:
+    """A router's source of chance, for one thread at a time."""
+
+    def __init__(self, seed: int | None) -> None:
+        """Draw as `seed` says; as nobody can foresee if None."""
+        self._seed = _clock.ids().generate_span_id() if seed is None else seed
+        self._lock = threading.Lock()
+        self._chance: Chance | None = None
+
+    def choose(self, policy: Policy, names: Sequence[str], context: Sequence[float]) -> Choice:
+        """Let `policy` choose one of `names`.
+
+        Raises:
+            PolicyError: It cannot.
+        """
+        with self._lock:
+            return policy.choose(names, context, rng=self._ready().rng)
+
+    def shares(self, policy: Policy, names: Sequence[str], context: Sequence[float]) -> dict[str, float]:
+        """Return how likely each of `names` is.
+
+        Raises:
+            PolicyError: As `choose`.
+        """
+        with self._lock:
+            return dict(zip(names, policy.shares(names, context, rng=self._ready().rng).tolist(), strict=True))
+
+    def _ready(self) -> Chance:
+        if self._chance is None:
+            from stagelight.routing.chance import Chance  # loads numpy
+
+            self._chance = Chance(self._seed)
+        return self._chance
+
+
+def decided(
+    router: str,
+    held: Held,
+    draws: Draws,
+    at: Here,
+    *,
+    context: tuple[float, ...],
+    eligible: Sequence[str] | None,
+    prediction_id: str,
+) -> Decision:
+    """Choose by the policy, among the arms that are both eligible and known.
+
+    Raises:
+        PolicyError: There are none, or the context is not what the policy was made for.
+    """
+    if not all(map(math.isfinite, context)):
+        raise ContextError("the context holds a number that is not finite, which no row of the log can")
+    known = held.policy.arms
+    names = known if eligible is None else tuple(dict.fromkeys(arm for arm in eligible if arm in known))
+    choice = draws.choose(held.policy, names, context)
+    return Decision(
+        decision_id=_clock.new_id(),
+        router=router,
+        policy=held.policy.kind,
+        policy_version=held.version,
+        arm=choice.arm,
+        propensity=choice.propensity,
+        eligible=names,
+        context=context,
+        **_where(at, prediction_id),
+    )
+
+
+def blind(router: str, at: Here, arms: Sequence[object], prediction_id: str) -> Decision:
+    """Choose among `arms` without a policy, each as likely as the next: what is learned from it is still right."""
+    names = tuple(dict.fromkeys(arm for arm in arms if isinstance(arm, str)))
+    arm = names[_clock.ids().generate_span_id() % len(names)] if names else ""
+    return Decision(
+        decision_id=_clock.new_id(),
+        router=router,
+        policy=BLIND,
+        arm=arm,
+        propensity=1 / max(1, len(names)),
+        eligible=names,
+        **_where(at, prediction_id),
+    )
+
+
+def attributes(decision: Decision) -> dict[str, object]:
+    """Return what the span says of a choice: OpenTelemetry's feature-flag attributes, and what off-policy learning needs."""
+    return {
+        conventions.FEATURE_FLAG_KEY: decision.router,
+        conventions.FEATURE_FLAG_RESULT_VARIANT: decision.arm,
+        conventions.FEATURE_FLAG_PROVIDER_NAME: "stagelight",
+        conventions.FEATURE_FLAG_RESULT_REASON: "split",
+        conventions.FEATURE_FLAG_VERSION: str(decision.policy_version),
+        conventions.DECISION_ID: decision.decision_id,
+        "stagelight.policy": decision.policy,
+        "stagelight.propensity": decision.propensity,
+        "stagelight.eligible": list(decision.eligible),
+    }
+
+
+def _where(at: Here, prediction_id: str) -> dict[str, Any]:
+    return {
+        "prediction_id": prediction_id,
+        "observed_at": _clock.wall_ns() / 1e9,
+        "trace_id": at.trace_id,
+        "span_id": at.span_id,
+        "tenant": at.tenant,
+        "workspace": at.workspace,
+    }

@@ -1,0 +1,45 @@
+"""The Feedback page's rows, out of a store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stagelight import _clock
+from stagelight.sink.rows import Decision, Feedback
+from stagelight.store import open_store
+from stagelight.web import view_feedback
+from stagelight.web.view_feedback import ROUTERS_SHOWN
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_shortest_window_in_which_anything_happened_is_shown(tmp_path: Path) -> None:
+    """Two hours after the last word the page opens on six hours; a window that was asked for is shown as it is."""
+    now = _clock.wall_ns()
+    said = Feedback(
+        feedback_id="f", kind="explicit", signal="rating", value=2.0, trace_id="a" * 32, observed_at=now / 1e9
+    )
+    with open_store(tmp_path / "page.db") as store:
+        store.rows.write([said])
+        later = now + 2 * 3600 * 10**9
+
+        assert view_feedback.feedback(store, "", now_ns=later).window == "6h"
+        assert view_feedback.feedback(store, "5m", now_ns=later).count == 0
+        assert view_feedback.feedback(store, "", now_ns=now).signals[0].said == "2.0 of 5"
+        assert not view_feedback.feedback(store, "", now_ns=later, tenant="default").empty
+        assert view_feedback.feedback(store, "", now_ns=later, tenant="other").empty
+
+
+def test_of_very_many_routers_some_are_shown(tmp_path: Path) -> None:
+    """Whoever makes up names of routers cannot make the page endless."""
+    now = _clock.wall_ns() / 1e9
+    rows = [
+        Decision(decision_id=f"d{at}", router=f"r{at:03}", arm="a", observed_at=now) for at in range(ROUTERS_SHOWN + 5)
+    ]
+    with open_store(tmp_path / "page.db") as store:
+        store.rows.write(rows)
+        seen = view_feedback.feedback(store, "", now_ns=_clock.wall_ns())
+
+    assert (len(seen.routers), seen.more_routers) == (ROUTERS_SHOWN, 5)
+    assert seen.decisions == ROUTERS_SHOWN
