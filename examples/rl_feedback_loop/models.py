@@ -42,6 +42,10 @@ class Model:
         """Return the digit on `page`, which has 8 by 8 pixels."""
         return int(self.classifier.predict(page.reshape(1, -1))[0])
 
+    def right(self, rows: NDArray[np.float64], labels: NDArray[np.int64]) -> int:
+        """Return how many of `rows`, shape (images, 64), it reads as their labels say."""
+        return int(np.sum(self.classifier.predict(rows) == labels)) if len(rows) else 0
+
 
 def train(scans: Digits) -> Mapping[str, Model]:
     """Return three models by name.

@@ -50,11 +50,11 @@ class Score:
             (upload, reply) for upload, reply in zip(self.asked, self.answers, strict=True) if upload.source == source
         ]
         labels = np.array([upload.label for upload, _ in pairs])
-        pages = np.array([upload.page.ravel() for upload, _ in pairs])
+        pages = np.array([upload.page.ravel() for upload, _ in pairs]).reshape(-1, 64)
         return Half(
             source=source,
             requests=len(pairs),
             right=sum(reply.digit == upload.label for upload, reply in pairs),
-            alone={name: int(np.sum(model.classifier.predict(pages) == labels)) for name, model in models.items()},
+            alone={name: model.right(pages, labels) for name, model in models.items()},
             chosen=dict(Counter(reply.arm for _, reply in pairs)),
         )

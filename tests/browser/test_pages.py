@@ -163,7 +163,7 @@ def test_tab_reaches_everything_and_the_tree_is_one_stop(site, visit):
     """By Tab alone: skip link, pages, actions, one row of the tree, the details' links."""
     page = visit(f"{site.url}/traces/{FAILED}")
     reached = []
-    for _ in range(14):
+    for _ in range(16):
         page.keyboard.press("Tab")
         reached.append(
             page.evaluate(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from click.testing import Result
 
+    from conftest import Process
     from stagelight.store.facade import Store
 
     Call = Callable[..., Result]
@@ -162,3 +163,15 @@ def test_without_a_store_each_command_says_so(call: Call, tmp_path: Path, comman
 
     assert done.exit_code == 3
     assert "there is no store" in done.stderr
+
+
+def test_serve_says_that_its_loop_runs(start: Callable[..., Process], store: Store):
+    """With the flag on the server's log tells of the loop, in lines that contain `RL feedback`, and it learns what waits."""
+    queued(store, 3)
+
+    server = start("serve", "--port", 0, "--store", store.path, ENABLE_TRAJECTORY_FEEDBACK_LOOP="true")
+
+    assert "every 15 s" in server.until("RL feedback loop starts")
+    assert "3 learned, 0 failed, 0 waiting" in server.until("RL feedback: ")
+    server.ctrl_c()
+    assert server.ended() == 0

@@ -104,7 +104,9 @@ def test_import_from_stdin_and_from_a_database(call: Call, tmp_path: Path) -> No
     source = ("--from", f"sqlite:///{tmp_path / 'crm.db'}", "--query")
 
     piped = call("truth", "import", "-", stdin=line)
-    queried = call("truth", "import", *source, "SELECT who AS entity, at AS observed_at FROM gone", "--event", "cancelled")
+    queried = call(
+        "truth", "import", *source, "SELECT who AS entity, at AS observed_at FROM gone", "--event", "cancelled"
+    )
 
     assert "read 1 truths, 1 of them new" in piped.output
     assert "read 1 truths, 1 of them new" in queried.output

@@ -7,8 +7,8 @@ import pytest
 from stagelight import _guard, setup, sink
 from stagelight.feedback import log_feedback
 from stagelight.feedback.span import attributes_of, record_of, sentence
-from stagelight.sink.rows import Feedback
-from stagelight.stages import context, end_trace, start_trace, trace, trace_stage
+from stagelight.sink.rows import Decision, Feedback
+from stagelight.stages import context, end_trace, here, start_trace, trace, trace_stage
 from stagelight.store import open_store
 from stagelight.testing import SteppingClock, in_memory
 from stagelight.truth import log_prediction
@@ -185,6 +185,24 @@ def test_a_prediction_of_another_process_is_found_in_the_store(configured, tmp_p
 
         assert span.parent_id == PARENT
         assert log_feedback(prediction_id="nobody's", rating=1).status == "stored"
+
+
+def test_a_routers_decision_is_judged_and_teaches_its_arm(store):
+    """By the decision itself or by its id: the span is in its trace, and the reward waits for the router."""
+    with in_memory() as telemetry:
+        with trace_stage("route"):
+            at = here()
+            made = Decision(decision_id="d1", arm="small", trace_id=at.trace_id, span_id=at.span_id, observed_at=1.0)
+            sink.write(made)
+        log_feedback(decision_id="d1", thumbs=True)
+        log_feedback(made, rating=2)
+        log_feedback(made, comment="hm")
+        route = telemetry.span("route")
+        judged = [span for span in telemetry.spans if span.name == "feedback"]
+
+    assert {span.parent_id for span in judged} == {route.span_id}
+    waiting = store.deliveries.peek("router:default", 10)
+    assert sorted((item.body["arm"], item.body["reward"]) for item in waiting) == [("small", 0.25), ("small", 1.0)]
 
 
 def test_a_duplicate_adds_no_span_and_counts_once(store):

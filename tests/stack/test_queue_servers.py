@@ -96,6 +96,15 @@ class TestPostgres(QueueConformance, ProcessConformance):
         opened.admin.reset()
         return opened
 
+    def test_a_worker_does_not_wait_for_another(self, store: Store, database: str) -> None:
+        """What another transaction has locked is passed over, and is there again when that has ended."""
+        store.deliveries.put([item(number) for number in range(3)])
+        with open_store(database) as other, other._database.reading() as held:
+            held.exec_driver_sql("SELECT id FROM delivery WHERE feedback_id = 'f0' FOR UPDATE")
+            assert numbers_of(store.deliveries.take(WHO, 10)) == [1, 2]
+
+        assert numbers_of(store.deliveries.take(WHO, 10)) == [0]
+
 
 class TestStreams(QueueConformance, ProcessConformance):
     """Redis names what waits; SQLite is the truth."""

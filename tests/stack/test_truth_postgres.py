@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +21,6 @@ from stagelight.truth import rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from postgres import Postgres
     from stagelight.store import Store
@@ -121,23 +123,33 @@ def test_two_workers_that_join_at_once_end_in_one_history(store: Store) -> None:
     assert {len(store.outcomes.history(f"p{number}")) for number in range(0, 400, 7)} == {1}
 
 
-def seconds(store: Store, size: int) -> float:
-    """What joining `size` predictions with three times as many events takes."""
-    fill(store, size)
-    with store._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sa.text("ANALYZE"))
-    begin = time.perf_counter()
-    report = truth.join(store, rules.parse(RULES), now=END)
-    took = time.perf_counter() - begin
-    assert sum(one.predictions for one in report.types) == size
-    return took
+def processor_seconds(server: int) -> float:
+    """What the processes of a PostgreSQL server have used of the processor so far, those that have ended included."""
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = (
+                stat.read_text().rpartition(")")[2].split()
+            )  # from the state on: parent, ..., user, system, of children
+            if int(fields[1]) == server or stat.parent.name == str(server):
+                ticks += sum(map(int, fields[11:13] if int(fields[1]) == server else fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-def test_a_million_predictions_and_three_million_events_take_a_minute(store: Store) -> None:
-    """Joined within 60 s on PostgreSQL, on a machine that does nothing else."""
-    took = seconds(store, 1_000_000)
+def test_a_million_predictions_and_three_million_events_take_a_minute(store: Store, postgres: Postgres) -> None:
+    """Joined within 60 s of processor time on PostgreSQL, ours and the server's; wall time would measure the neighbours."""
+    fill(store, 1_000_000)
+    with store._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.text("ANALYZE"))
+    assert postgres.process
+    server = postgres.process.pid
+    wall, processor = time.perf_counter(), time.process_time() + processor_seconds(server)
 
-    print(f"{took:.1f} s")
-    assert took <= 60
+    report = truth.join(store, rules.parse(RULES), now=END)
+
+    wall, processor = time.perf_counter() - wall, time.process_time() + processor_seconds(server) - processor
+    print(f"{processor:.1f} s of processor time, {wall:.1f} s in all")
+    assert sum(one.predictions for one in report.types) == 1_000_000
+    assert processor <= 60

@@ -109,6 +109,17 @@ def test_a_small_drop_that_is_sure_warns_and_does_not_alert() -> None:
     assert verdict.accuracy_p < verdict.alpha
 
 
+def test_a_large_drop_that_chance_may_explain_does_not_alert_yet() -> None:
+    """.90 to .84 out of 600 each: once in 500 by chance, which is not once in a year of daily looks; asked once, it alerts."""
+    past, present = (Judged.made([0.9] * 600, [1.0] * hits + [0.0] * (600 - hits), np.ones(600)) for hits in (540, 504))
+
+    daily, once = (truth.compare_windows(past, present, looks_per_year=looks) for looks in (365, 1))
+
+    assert daily.accuracy_p is not None
+    assert daily.alpha < daily.accuracy_p < once.alpha
+    assert (daily.accuracy_status, once.accuracy_status) == ("WARN", "ALERT")
+
+
 def test_too_little_truth_is_never_an_alert() -> None:
     """One fewer than 16·p(1-p)/d² on either side: OK, and the reason says how many there are and are needed."""
     rng = np.random.default_rng(6)

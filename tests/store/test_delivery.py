@@ -18,14 +18,24 @@ if TYPE_CHECKING:
 class TestNormal(QueueConformance):
     """`synchronous=normal`, the default; tests/store/conftest.py opens the store."""
 
+    @pytest.fixture
+    def address(self, path: Path) -> tuple[str, str]:
+        """The file alone."""
+        return str(path), ""
+
 
 class TestFull(QueueConformance):
     """`synchronous=full`."""
 
     @pytest.fixture
-    def store(self, path: Path) -> Iterator[Store]:
+    def address(self, path: Path) -> tuple[str, str]:
+        """The file, and how it is written."""
+        return f"sqlite:///{path}?synchronous=full", ""
+
+    @pytest.fixture
+    def store(self, address: tuple[str, str]) -> Iterator[Store]:
         """A new store in a file."""
-        with open_store(f"sqlite:///{path}?synchronous=full") as opened:
+        with open_store(address[0]) as opened:
             yield opened
 
 

@@ -173,18 +173,19 @@ def test_a_join_that_is_killed_half_way_is_finished_by_the_next(store: Store, mo
     assert outcomes(store) == {f"p{number}": "01"[number % 2 == 0] for number in range(35)}
 
 
-def test_lags_are_told_once_by_version_and_bucket(store: Store) -> None:
-    """How long truth took, for those it came for: a correction is no new truth, silence took no time."""
-    store.rows.write([said("p1"), said("p2", version="b"), said("p3")])
+def test_lags_are_told_once_by_version_and_bucket(store: Store, stepping: SteppingClock) -> None:
+    """How long truth took, for those it came for: a correction is no new truth, silence took no time; the clock may stand."""
+    store.rows.write([said("p1"), said("p2", version="b"), said("p3"), said("p4")])
     store.rows.write([came("t1", "cancelled", 1.5, of="p1"), came("t2", "cancelled", 6, of="p2")])
+    lags = [joined(store, rule(CHURN), 20).types[0].lags]
+    for late in (came("t3", "cancelled", 1, of="p1"), came("t4", "cancelled", 12, of="p4")):
+        store.rows.write([late])
+        lags.append(joined(store, rule(CHURN), 40).types[0].lags)
 
-    first, second = (joined(store, rule(CHURN), 40).types[0].lags for _ in range(2))
+    told = [[(lag.model_version, lag.count, lag.mean_seconds / DAY) for lag in some] for some in lags]
 
-    assert [(lag.model_version, lag.count, lag.mean_seconds) for lag in first] == [
-        ("a", 1, 1.5 * DAY),
-        ("b", 1, 6 * DAY),
-    ]
-    assert second == ()
+    assert told == [[("a", 1, 1.5), ("b", 1, 6.0)], [], []]
+    assert [row.actual_outcome for row in store.outcomes.history("p4")] == ["0", "1"]
 
 
 def processor_seconds(tmp_path: Path, size: int) -> float:
@@ -217,7 +218,7 @@ def test_the_cost_of_a_join_grows_linearly_up_to_a_hundred_thousand(tmp_path: Pa
 
 
 JOIN = """
-import resource, sys, time
+import re, sys, time
 from pathlib import Path
 from stagelight import truth
 from stagelight.store import open_store
@@ -226,7 +227,8 @@ with open_store(sys.argv[1], max_bytes=2**40) as store:
     read = rules.load(sys.argv[2])
     wall, processor = time.perf_counter(), time.process_time()
     report = truth.join(store, read, now=float(sys.argv[3]))
-    print(time.process_time() - processor, time.perf_counter() - wall, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    peak = re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]  # ru_maxrss knows the parent's
+    print(time.process_time() - processor, time.perf_counter() - wall, peak)
     assert sum(one.predictions for one in report.types) == int(sys.argv[4])
 """
 
@@ -234,7 +236,7 @@ with open_store(sys.argv[1], max_bytes=2**40) as store:
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_a_million_predictions_and_three_million_events_take_a_minute(tmp_path: Path) -> None:
-    """Joined within 60 s of processor time on SQLite; the memory is that of a tenth of them."""
+    """Joined within 60 s of processor time on SQLite; the memory is that of a tenth of them, but for SQLite's caches of bounded size."""
     (tmp_path / "rules.yaml").write_bytes(RULES)
     found = []
     for size in (100_000, 1_000_000):
@@ -246,4 +248,4 @@ def test_a_million_predictions_and_three_million_events_take_a_minute(tmp_path: 
         found.append([float(figure) for figure in said.split()])
         print(size, said.strip())
     assert found[1][0] <= 60
-    assert found[1][2] < 1.3 * found[0][2]
+    assert found[1][2] - found[0][2] < 64 * 1024  # kB: a connection caches pages up to 16 MiB, and there are a few

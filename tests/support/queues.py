@@ -17,6 +17,7 @@ import pytest
 
 from stagelight import _clock
 from stagelight.sink.rows import Decision, Feedback, Prediction
+from stagelight.store import open_store
 from stagelight.store.loop import MAX_ATTEMPTS, SHARDS, Item, PolicyRow, shard_of
 from stagelight.testing import SteppingClock
 
@@ -143,6 +144,7 @@ class QueueConformance:
 
         assert numbers_of(again) == [1]
         assert again[0].attempts == 2
+        assert store.deliveries.release(lost) == 0
         assert store.policies.settle(lost, adding).lost == 1
         assert learned(store) == sums([])
         assert store.policies.settle(again, adding).done == (again[0],)
@@ -268,6 +270,15 @@ class QueueConformance:
         assert {shard_of(one.tenant) % 2 for one in odd} == {1}
         assert sorted(numbers_of(even + odd)) == list(range(40))
         assert store.deliveries.take(WHO, 100, shards=()) == []
+
+    def test_one_id_may_be_used_by_several_owners(self, store: Store) -> None:
+        """Each has an item of that name; a worker of one shard is given its own alone."""
+        store.deliveries.put([item(1, tenant=tenant, workspace=workspace) for tenant in "ab" for workspace in "xy"])
+
+        mine = store.deliveries.take(WHO, 10, shards={shard_of("a")})
+
+        assert [(one.tenant, one.workspace) for one in mine] == [("a", "x"), ("a", "y")]
+        assert len(store.deliveries.take(WHO, 10)) == 2
 
     def test_a_purge_discards_what_waits(self, store: Store) -> None:
         """It says how many; what a worker holds stays with it, and the same feedback is not queued again."""
@@ -413,23 +424,21 @@ class QueueConformance:
 
         assert [one.body["decision"] for one in store.deliveries.take(WHO, 10)] == ["d1"]
 
-    def test_writers_side_by_side_miss_no_reward(self, store: Store) -> None:
+    def test_writers_side_by_side_miss_no_reward(self, store: Store, address: tuple[str, str]) -> None:
         """A verdict and its decision, committed at the same moment by two writers, still find each other."""
         pairs = 40
         gate = threading.Barrier(2)
 
-        def write(rows: Sequence[Any]) -> Callable[[], None]:
-            def work() -> None:
-                for one in rows:
-                    gate.wait(20)
-                    store.rows.write([one])
+        def write(where: Store, rows: Sequence[Any]) -> None:
+            for one in rows:
+                gate.wait(20)
+                where.rows.write([one])
 
-            return work
-
-        in_threads(
-            write([feedback(number, decision_id=f"d{number}") for number in range(pairs)]),
-            write([decision(number) for number in range(pairs)]),
-        )
+        with open_store(address[0], redis_url=address[1]) as other:
+            in_threads(
+                lambda: write(store, [feedback(number, decision_id=f"d{number}") for number in range(pairs)]),
+                lambda: write(other, [decision(number) for number in range(pairs)]),
+            )
 
         assert store.deliveries.depth(WHO) == {("default", "default"): pairs}
 

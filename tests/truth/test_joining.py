@@ -108,6 +108,22 @@ def test_counts_sums_and_last_values_against_a_threshold(
     assert outcomes(store) == {"p1": outcome}
 
 
+@pytest.mark.parametrize(
+    "text", ["count, events: e, within: 9d, threshold: 3", "sum, events: e, within: 9d, threshold: 9"]
+)
+def test_a_sum_that_may_still_grow_is_not_known(store: Store, text: str) -> None:
+    """Two of three, and days to go: neither right nor wrong, and nothing on the prediction; a no when the time is over."""
+    read = rule(f"t: {{truth: {text}}}")
+    store.rows.write([said("p1", "t"), *(came(f"t{day}", "e", day, of="p1", value=2.0) for day in (1, 2))])
+
+    joined(store, read, 5)
+    assert outcomes(store) == {"p1": ""}
+    assert truth.judged(store, "t", now=START + 5 * DAY, mature=False).labelled.tolist() == [False]
+
+    joined(store, read, 9)
+    assert outcomes(store) == {"p1": "0"}
+
+
 def test_a_class_is_right_where_the_decision_named_it(store: Store) -> None:
     """The last label holds, also a correction after the window; without a decision nothing is right or wrong."""
     read = rule(DIGIT)
@@ -211,6 +227,7 @@ def test_a_prediction_that_arrives_after_its_truth_is_joined(store: Store, clock
     """What waited in a spool for weeks is judged like the rest."""
     read = rule(CHURN)
     store.rows.write([said("p1", day=100), came("t1", "cancelled", 3, of="late")])
+    clock.advance(hours=3)
     joined(store, read, 140)
     clock.advance(days=10)
     store.rows.write([said("late")])

@@ -103,14 +103,14 @@ def test_a_wrong_mapping_says_what_ours_are(pair: str) -> None:
 def test_csv_json_lines_and_parquet_say_the_same(tmp_path: Path) -> None:
     """Three formats, one truth; a byte-order mark, empty lines and lines that are no JSON stop nothing."""
     pyarrow = pytest.importorskip("pyarrow")
-    import pyarrow.parquet
+    parquet = pytest.importorskip("pyarrow.parquet")
 
     (tmp_path / "a.csv").write_text("event,entity,observed_at\ncancelled,c7,2026-03-01T00:00:00Z\n", "utf-8-sig")
     (tmp_path / "a.jsonl").write_text(
         '\n{"event": "cancelled", "entity": "c7", "observed_at": 1772323200}\n{oops\n', "utf-8"
     )
     table = pyarrow.table({"event": ["cancelled"], "entity": ["c7"], "observed_at": [datetime(2026, 3, 1, tzinfo=UTC)]})
-    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    parquet.write_table(table, tmp_path / "a.parquet")
 
     found = {name: list(reading.records(tmp_path / f"a.{name}")) for name in ("csv", "jsonl", "parquet")}
 
@@ -126,7 +126,7 @@ def test_an_unknown_ending_names_the_known_ones(tmp_path: Path) -> None:
 
 
 def test_parquet_without_pyarrow_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """pip install 'stagelight[parquet]'."""
+    """The sentence says what to install: stagelight[parquet]."""
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
 
     with pytest.raises(MissingExtraError, match=r"stagelight\[parquet\]"):
@@ -134,7 +134,7 @@ def test_parquet_without_pyarrow_names_the_extra(tmp_path: Path, monkeypatch: py
 
 
 def test_a_text_stream_is_read_as_it_comes() -> None:
-    """As from stdin."""
+    """What comes through a pipe has no name and no end, and is read line by line."""
     assert list(reading.read_text(io.StringIO("event\na\n"), "csv")) == [(2, {"event": "a"})]
 
 
@@ -151,7 +151,11 @@ def test_rows_of_a_query(tmp_path: Path) -> None:
         (1, {"customer": "c7", "day": 5}),
         (2, {"customer": "c8", "day": 6}),
     ]
-    for query, sentence in (("SELEC 1", "syntax error"), ("SELECT 1 FROM none", "no such table"), ("DROP TABLE x", "no such")):
+    for query, sentence in (
+        ("SELEC 1", "syntax error"),
+        ("SELECT 1 FROM none", "no such table"),
+        ("DROP TABLE x", "no such"),
+    ):
         with pytest.raises(ConfigurationError, match=f"--query: .*{sentence}"):
             list(foreign.rows(url, query))
     with pytest.raises(ConfigurationError, match="it finds no rows; expected a SELECT"):

@@ -121,3 +121,10 @@ def test_every_span_is_drawn_once_in_whatever_order_they_came(spans, random):
         assert 0 <= node.self_ns <= node.span.duration_ns
         assert all(child.depth == node.depth + 1 for child in node.children)
     assert shape(build(shuffled)) == shape(tree)
+
+
+def test_feedback_on_a_trace_as_a_whole_belongs_to_its_root():
+    """Feedback that names no span that was sent hangs under the first root; where there is none, under a stand-in."""
+    said = span(9, parent=8, start=90, end=90, name="feedback", attributes={"stagelight.feedback.id": "f1"})
+    assert shape(build([span(1), span(2, parent=1), said])) == [("s1", 0), ("s2", 1), ("feedback", 1)]
+    assert shape(build([said])) == [(MISSING_NAME, 0), ("feedback", 1)]

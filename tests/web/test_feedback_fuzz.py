@@ -59,7 +59,7 @@ def no_answer_of_5xx(server, examples):
 
 def test_no_answer_of_5xx(server):
     """A sample of all that the description allows, and of what it does not."""
-    no_answer_of_5xx(server, 15)
+    no_answer_of_5xx(server, 8)
 
 
 @pytest.mark.long

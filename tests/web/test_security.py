@@ -190,7 +190,7 @@ async def test_off_loopback_a_token_is_needed_and_numeric_hosts_are_fine(tmp_pat
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://10.0.0.5:4318") as client:
             assert (await client.get("/api/traces")).status_code == 401
-            assert (await client.get("/health")).json().keys() == {"status", "version"}
+            assert (await client.get("/health")).json().keys() == {"status", "version", "rl_feedback_enabled"}
         async with httpx.AsyncClient(transport=transport, base_url="http://evil.example") as client:
             assert (await client.get("/health")).status_code == 403
 
@@ -320,7 +320,7 @@ def test_mismatches_are_seen(guarded):
     guarded.client.post("/v1/traces", headers={**PROTOBUF, **writer}, content=spans).raise_for_status()
 
     for who in ({}, guarded.token("read"), {"Authorization": "Bearer sl_x_y"}):
-        assert guarded.client.get("/health", headers=who).json().keys() == {"status", "version"}
+        assert guarded.client.get("/health", headers=who).json().keys() == {"status", "version", "rl_feedback_enabled"}
     assert guarded.client.get("/health", headers=guarded.token("admin")).json()["tenant_mismatches"] == 1
 
 
@@ -332,6 +332,8 @@ def test_foreign_ids_are_404_everywhere(guarded):
     point = MetricPoint(name="secret_metric", kind="gauge", time_ns=secret.end_ns, value=1.0)
     metric = wire.encode_metrics([point], "protobuf")
     guarded.client.post("/v1/metrics", headers={**PROTOBUF, **ours}, content=metric).raise_for_status()
+    router = {"arms": ["secret-arm", "other"]}
+    guarded.client.post("/api/routers/secret_metric", headers=ours, json=router).raise_for_status()
     app = create_app(guarded.store, load(environ={}))
     paths = [
         route.path
@@ -366,11 +368,15 @@ def test_foreign_ids_are_404_everywhere(guarded):
         "/api/sessions",
         "/api/attributes",
         "/api/attributes?key=secret.key",
+        "/api/routers",
+        "/api/rl",
+        "/api/rl/queue",
     )
     for path in lists:
         answer = guarded.client.get(path, headers=theirs)
         assert answer.status_code == 200
         assert "secret-" not in answer.text, path
+        assert "secret_" not in answer.text, path
         assert f"{7:032x}" not in answer.text, path
 
 

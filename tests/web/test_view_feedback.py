@@ -43,3 +43,18 @@ def test_of_very_many_routers_some_are_shown(tmp_path: Path) -> None:
 
     assert (len(seen.routers), seen.more_routers) == (ROUTERS_SHOWN, 5)
     assert seen.decisions == ROUTERS_SHOWN
+
+
+def test_a_run_of_seconds_is_seen_as_such_in_a_day(tmp_path: Path) -> None:
+    """However long the window is, the pictures are cut from the time in which anything happened."""
+    begin = _clock.wall_ns() / 1e9 - 3600
+    rows = [
+        Decision(decision_id=f"d{at}", router="r", arm="ab"[at >= 60], observed_at=begin + at / 10) for at in range(120)
+    ]
+    with open_store(tmp_path / "page.db") as store:
+        store.rows.write(rows)
+        (router,) = view_feedback.feedback(store, "24h", now_ns=_clock.wall_ns()).routers
+
+    assert router.steps.count > 25
+    assert router.decisions == 120
+    assert "a 100 %, 100 %, 0 %, 0 %" in router.story

@@ -64,7 +64,7 @@ Examples:
 @click.option("--once", is_flag=True, help="End when the requests are served, instead of keeping the page open.")
 @click.option(
     "--requests",
-    type=click.IntRange(2, 1_000_000),
+    type=click.IntRange(1, 1_000_000),
     help="How many to serve; 2000, 1400, or 48 a day, as the example is.",
 )
 @serving.page_options

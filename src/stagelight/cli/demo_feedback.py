@@ -26,6 +26,7 @@ SETTINGS: Final = {"enable_trajectory_feedback_loop": True, "rl_feedback_loop_in
 LEARNED_S: Final = 20.0  #: How long the loop may take for what is left when the last user has spoken.
 LOOK_S: Final = 0.1
 STEPS: Final = 40  #: Of the picture; a character each.
+LATE: Final = 4  #: Steps.
 BLOCKS: Final = " ▁▂▃▄▅▆▇█"
 CHANGE: Final = "┊"
 HEADINGS: Final = ("model", "ms", "scans", "photographs", "all", "chosen: scans", "photographs")
@@ -64,10 +65,10 @@ def accuracies(halves: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float
     first, second = halves
     right = {"router": (first["right"], second["right"])}
     right |= {name: (first["alone"][name], second["alone"][name]) for name in first["alone"]}
+    asked = [max(1, half["requests"]) for half in halves]  # of a single request the second half has none
     total = first["requests"] + second["requests"]
     return {
-        name: {"first": a / first["requests"], "second": b / second["requests"], "all": (a + b) / total}
-        for name, (a, b) in right.items()
+        name: {"first": a / asked[0], "second": b / asked[1], "all": (a + b) / total} for name, (a, b) in right.items()
     }
 
 
@@ -130,7 +131,7 @@ def _picture(found: Mapping[str, Any]) -> None:
     click.echo(f"\n{'':{width}}  {'scans':<{found['change']}}{CHANGE}photographs")
     for arm, row in found["arms"].items():
         line = blocks(row)
-        late = row[-1]
+        late = sum(row[-LATE:]) / LATE
         click.echo(f"{arm:{width}}  {line[: found['change']]}{CHANGE}{line[found['change'] :]}  {late:.0%} of late")
 
 
@@ -149,7 +150,7 @@ def _table(seen: Mapping[str, Any]) -> None:
     for name in [*score["milliseconds"], "router"]:
         right = [f"{seen['accuracy'][name][part]:.1%}" for part in ("first", "second", "all")]
         chosen = [
-            f"{half['chosen'].get(name, 0) / half['requests']:.0%}" if name != "router" else ""
+            f"{half['chosen'].get(name, 0) / max(1, half['requests']):.0%}" if name != "router" else ""
             for half in score["halves"]
         ]
         price = f"{score['milliseconds'][name]:.1f}" if name != "router" else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import click
@@ -31,6 +32,8 @@ def serve(host: str | None, port: int | None, store: str | None, *, as_json: boo
     Not on loopback it needs a token first: `stagelight token create`.
     """
     settings = serving.page_settings(host, port, store)
+    if settings.enable_trajectory_feedback_loop or settings.enable_trajectory_evaluation:
+        _show_log()
     from stagelight.web import server  # a wrong option should be told before the framework is loaded
 
     def ready(found: Serving) -> None:
@@ -42,3 +45,12 @@ def serve(host: str | None, port: int | None, store: str | None, *, as_json: boo
         output.note("Ctrl-C ends it.")
 
     server.serve(settings, on_ready=ready)
+
+
+def _show_log() -> None:
+    """Write what the feedback loop does on stderr: it works unseen otherwise, and the runbook greps for its lines."""
+    shown = logging.StreamHandler()
+    shown.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log = logging.getLogger("stagelight")
+    log.addHandler(shown)
+    log.setLevel(logging.INFO)

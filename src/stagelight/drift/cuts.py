@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     Positions = NDArray[np.intp]
 
 
-def equal_mass(counts: Counts, parts: int) -> Positions:
-    """Return where about `parts` parts begin, the first at 0; a position with more than its share is a part of its own.
+def equal_mass(counts: Counts, parts: int, *, alone: float = 1.0) -> Positions:
+    """Return where about `parts` parts begin, the first at 0; a position with more than `alone` shares is one by itself.
+
+    With `alone` at 2 or more there are never more than `parts`, and one: such a position takes the place of two.
 
     >>> equal_mass(np.array([1, 1, 1, 1, 90, 1, 1, 1, 1, 2]), 5)
     array([0, 4, 5])
@@ -22,7 +24,7 @@ def equal_mass(counts: Counts, parts: int) -> Positions:
     running = np.cumsum(counts)
     share = running[-1] / parts
     behind = np.searchsorted(running, share * np.arange(1, parts)) + 1
-    heavy = np.flatnonzero(counts > share)
+    heavy = np.flatnonzero(counts > alone * share)
     found = np.concatenate(([0], behind, heavy, heavy + 1))
     found = np.sort(found[found < counts.size])
     return found[np.concatenate(([True], found[1:] != found[:-1]))]

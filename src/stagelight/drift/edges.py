@@ -97,7 +97,7 @@ def even(finite: Values, seen: Values, low: float, high: float) -> Layout | None
     inner = cells[1:-1]
     if not inner.any():
         return None
-    grid = Grid(low, per_unit, np.append(equal_mass(inner, FINE), CELLS))
+    grid = Grid(low, per_unit, np.append(equal_mass(inner, FINE, alone=2.0), CELLS))
     return Layout(grid.edges, grid, grid.joined(cells))
 
 

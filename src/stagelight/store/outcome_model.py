@@ -50,7 +50,10 @@ class Labelling:
     @classmethod
     def of(cls, data: dict[str, Any]) -> Labelling:
         """Return what `as_dict` wrote."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in data.items()})
+        given: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
+        }
+        return cls(**given)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,9 @@ def revise(rule: Labelling, *, is_sqlite: bool) -> Any:
         .where(*in_slice(rule.type))
         .cte("chosen")
     )
-    judged = _judged(_stated(_found(_ranked(_heard(chosen, rule, is_sqlite=is_sqlite), rule, is_sqlite=is_sqlite), rule), rule), rule)
+    judged = _judged(
+        _stated(_found(_ranked(_heard(chosen, rule, is_sqlite=is_sqlite), rule, is_sqlite=is_sqlite), rule), rule), rule
+    )
     held = outcomes.alias("held")
     differs = sa.or_(*(judged.c[name].is_distinct_from(held.c[name]) for name in COMPARED))
     # Nothing heard changes nothing that is known, unless the rule is another: truth may have expired before its prediction.
@@ -59,7 +61,7 @@ def revise(rule: Labelling, *, is_sqlite: bool) -> Any:
     }
     chosen_rows = (
         sa.select(*(value.label(name) for name, value in columns.items()))
-        .select_from(judged.outerjoin(held, _same(judged, held) & (held.c.revision == judged.c.outcome_revision)))
+        .select_from(judged.outerjoin(held, same(judged, held) & (held.c.revision == judged.c.outcome_revision)))
         .where(judged.c.state.is_not(None), news, differs)
     )
     # Two that join at once write the same number; the first wins, and the next join sees to the rest.
@@ -75,13 +77,14 @@ def mark(rule: Labelling) -> sa.Update:
         .values(actual_outcome=outcomes.c.actual_outcome, outcome_revision=outcomes.c.revision)
         .where(
             *in_slice(rule.type),
-            _same(predictions, outcomes),
+            same(predictions, outcomes),
             outcomes.c.revision == predictions.c.outcome_revision + 1,
         )
     )
 
 
-def _same(one: Any, other: Any) -> sa.ColumnElement[bool]:
+def same(one: Any, other: Any) -> sa.ColumnElement[bool]:
+    """Whether two rows are about one prediction."""
     return sa.and_(*(one.c[name] == other.c[name] for name in KEY))
 
 

@@ -20,13 +20,24 @@ class Row(Protocol):
     """What is known of one prediction; None for what is not."""
 
     @property
-    def observed_at(self) -> float: ...  # noqa: D102
+    def observed_at(self) -> float:
+        """When it was made, seconds since 1970."""
+        ...
+
     @property
-    def score(self) -> float | None: ...  # noqa: D102
+    def score(self) -> float | None:
+        """How sure the model was."""
+        ...
+
     @property
-    def predicted(self) -> int | None: ...  # noqa: D102
+    def predicted(self) -> int | None:
+        """Which side it took."""
+        ...
+
     @property
-    def actual(self) -> int | None: ...  # noqa: D102
+    def actual(self) -> int | None:
+        """What turned out to be true."""
+        ...
 
 
 @dataclass(frozen=True, eq=False, slots=True)

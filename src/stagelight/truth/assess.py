@@ -127,7 +127,7 @@ def keep(store: Store, assessment: Assessment, *, judged_ns: int | None = None) 
             accuracy_status=verdict.accuracy_status,
             calibration_status=verdict.calibration_status,
             reason=verdict.reason,
-            figures=json.dumps(verdict.as_dict()),
+            figures=json.dumps(_figures(assessment)),
             baseline_size=verdict.baseline_size,
             current_size=verdict.current_size,
             baseline_since=spans.baseline_since,
@@ -145,3 +145,16 @@ def keep(store: Store, assessment: Assessment, *, judged_ns: int | None = None) 
             workspace=assessment.workspace,
         )
     )
+
+
+def _figures(found: Assessment) -> dict[str, Any]:
+    """The verdict's figures, and those beside it that a page shows without reading the predictions again."""
+    coming = found.expected
+    return found.verdict.as_dict() | {
+        "predictions": found.current.predictions,
+        "labelled": found.current.labelled,
+        "accuracy_interval": asdict(found.current.accuracy) if found.current.accuracy else None,
+        "curve": [asdict(point) for point in found.current.curve],
+        "bias": {"distance": found.bias.distance, "noise": found.bias.noise},
+        "expected": {"predictions": coming.predictions, **asdict(coming.accuracy)} if coming else None,
+    }

@@ -14,17 +14,15 @@ types:
 
 from __future__ import annotations
 
-import difflib
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
-from stagelight.catalogue import durations
 from stagelight.config import safe_yaml
 from stagelight.errors import ConfigurationError, did_you_mean
 from stagelight.store.outcome_model import Kind, Labelling
 from stagelight.truth.comparison import DAY, Comparison
+from stagelight.truth.place import Place
 from stagelight.truth.schedule import Schedule, schedule_of
 
 if TYPE_CHECKING:
@@ -122,8 +120,8 @@ def parse(content: bytes, name: str = FILE) -> Rules:
     >>> parse(b"types: {churn: {truth: exists, events: cancelled, within: 30d}}").types
     ('churn',)
     """
-    data = _Place(name).mapping(safe_yaml.load(content, name), TOP)
-    place = _Place(name)
+    data = Place(name).mapping(safe_yaml.load(content, name), TOP)
+    place = Place(name)
     if data.get("version", 1) != 1:
         place.under("version").refuse(data["version"], "1")
     listed = place.under("schedules").entries(data.get("schedules", {}))
@@ -135,87 +133,7 @@ def parse(content: bytes, name: str = FILE) -> Rules:
     return Rules(rules, schedules, name)
 
 
-class _Place:
-    """Somewhere in the file; knows how to say so."""
-
-    def __init__(self, *path: str) -> None:
-        self._path = path
-
-    def under(self, *names: str) -> _Place:
-        return _Place(*self._path, *names)
-
-    def refuse(self, found: object, expected: str, hint: str = "") -> Any:
-        place = ".".join(self._path[1:])
-        where = f"{self._path[0]}: {place}" if place else self._path[0]
-        what = "nothing" if found is None else repr(found)[:80]
-        raise ConfigurationError(f"{where}: found {what}, expected {expected}.{hint}")
-
-    def entries(self, found: object) -> dict[str, Any]:
-        """A mapping of names to anything."""
-        if found is None:
-            return {}
-        if not isinstance(found, dict):
-            self.refuse(found, "names, each with what belongs to it")
-            return {}
-        for name in found:
-            if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME:
-                self.refuse(name, f"a name of at most {MAX_NAME} characters")
-        return found
-
-    def mapping(self, found: object, known: Iterable[str]) -> dict[str, Any]:
-        """A mapping with these names alone."""
-        entries = self.entries(found)
-        names = sorted(known)
-        for name in entries:
-            if name not in names:
-                near = difflib.get_close_matches(name, names, n=1)
-                self.under(name).refuse(
-                    entries[name], f"one of {', '.join(names)}", f" Did you mean {near[0]!r}?" if near else ""
-                )
-        return entries
-
-    def text(self, found: object) -> str:
-        if not isinstance(found, str) or not 0 < len(found) <= MAX_NAME:
-            self.refuse(found, f"a text of at most {MAX_NAME} characters")
-        return str(found)
-
-    def texts(self, found: object) -> tuple[str, ...]:
-        """One text, or a list of them, each once."""
-        if found is None:
-            return ()
-        listed = found if isinstance(found, list) else [found]
-        return tuple(dict.fromkeys(self.text(one) for one in listed))
-
-    def one_of(self, found: object, known: Iterable[str]) -> str:
-        names = list(known)
-        if found not in names:
-            self.refuse(found, f"one of {', '.join(names)}", did_you_mean(str(found), names))
-        return str(found)
-
-    def seconds(self, found: object, *, least: float = 0.0) -> float:
-        expected = "a length of time such as 30m, 4h or 90d" + (", longer than 0" if least else "")
-        try:
-            length = durations.seconds(found) if isinstance(found, str) else -1.0
-        except ValueError:
-            length = -1.0
-        if length < least:
-            self.refuse(found, expected)
-        return length
-
-    def number(self, found: object, least: float = -math.inf, most: float = math.inf) -> float:
-        is_number = isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found)
-        if not is_number or not least <= float(found) <= most:  # type: ignore[arg-type]  # a number, by the line above
-            bounds = f" from {least:g} to {most:g}" if math.isfinite(least) else ""
-            self.refuse(found, f"a finite number{bounds}")
-        return float(found)  # type: ignore[arg-type]  # as above
-
-    def flag(self, found: object) -> bool:
-        if not isinstance(found, bool):
-            self.refuse(found, "true or false")
-        return bool(found)
-
-
-def _rule(type_: str, found: object, place: _Place, schedules: Mapping[str, Schedule]) -> Rule:
+def _rule(type_: str, found: object, place: Place, schedules: Mapping[str, Schedule]) -> Rule:
     data = place.mapping(found, RULE)
     schedule = data.get("schedule", "")
     if schedule:
@@ -228,7 +146,7 @@ def _rule(type_: str, found: object, place: _Place, schedules: Mapping[str, Sche
     )
 
 
-def _labelling(type_: str, data: Mapping[str, Any], place: _Place) -> Labelling:
+def _labelling(type_: str, data: Mapping[str, Any], place: Place) -> Labelling:
     kind: Any = place.under("truth").one_of(data.get("truth"), KINDS)
     events = place.under("events").texts(data.get("events"))
     if not events:
@@ -261,7 +179,7 @@ def _labelling(type_: str, data: Mapping[str, Any], place: _Place) -> Labelling:
     return made
 
 
-def _threshold(kind: str, data: Mapping[str, Any], place: _Place) -> float | None:
+def _threshold(kind: str, data: Mapping[str, Any], place: Place) -> float | None:
     given = data.get("threshold")
     if given is None:
         if kind == "sum":
@@ -272,7 +190,7 @@ def _threshold(kind: str, data: Mapping[str, Any], place: _Place) -> float | Non
     return place.number(given)
 
 
-def _comparison(found: object, place: _Place) -> Comparison:
+def _comparison(found: object, place: Place) -> Comparison:
     data = place.mapping(found, COMPARE)
     spans = {name: place.under(name).seconds(data[name], least=DAY) for name in ("baseline", "current") if name in data}
     steps = {name: place.under(name).number(data[name], 0.001, 1.0) for name in COMPARE - spans.keys() if name in data}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from stagelight.truth.place import Place
 
 FIELDS = (
     ("minute", 0, 59, ()),
@@ -29,26 +29,6 @@ class Schedule:
         """Cron's fields by the names that Celery's crontab and APScheduler's trigger share, with days of the week by name."""
         minute, hour, day, month, weekday = self.cron.split()
         return {"minute": minute, "hour": hour, "day": day, "month": month, "day_of_week": weekday}
-
-
-class Place(Protocol):
-    """Somewhere in a file; raises in its name."""
-
-    def under(self, *names: str) -> Any:
-        """The same, further in."""
-        ...
-
-    def refuse(self, found: object, expected: str, hint: str = "") -> Any:
-        """Raise a ConfigurationError."""
-        ...
-
-    def mapping(self, found: object, known: Iterable[str]) -> dict[str, Any]:
-        """A mapping with these names alone."""
-        ...
-
-    def seconds(self, found: object, *, least: float = 0.0) -> float:
-        """A length of time."""
-        ...
 
 
 def schedule_of(found: object, place: Place) -> Schedule:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from stagelight.wire.conventions import is_feedback
@@ -66,7 +66,7 @@ class Tree:
 def build(spans: Sequence[SpanRecord]) -> Tree:
     """Return the tree of `spans`; the same spans in another order give the same tree.
 
-    A span whose parent was not sent hangs under a stand-in, so that siblings stay together. Of two spans with one id
+    A span whose parent was not sent hangs under a stand-in, so that siblings stay together; feedback hangs under the root. Of two spans with one id
     the one that ended last counts. Where parents form a circle it is cut above its earliest span.
 
     >>> one = SpanRecord(trace_id="a" * 32, span_id="1" * 16, name="answer", start_ns=0, end_ns=9)
@@ -74,7 +74,7 @@ def build(spans: Sequence[SpanRecord]) -> Tree:
     >>> [(node.span.name, node.depth, node.self_ns) for node in build([two, one]).walk()]
     [('answer', 0, 4), ('think', 1, 5)]
     """
-    known = _unique(spans)
+    known = _adopted(_unique(spans))
     missing = _stand_ins(known)
     children = _children({**known, **missing})
     order = _preorder(children, {**missing, **known})
@@ -98,6 +98,17 @@ def _unique(spans: Sequence[SpanRecord]) -> dict[_Key, SpanRecord]:
     for span in sorted(spans, key=lambda span: (span.end_ns, *_moment(span), span.parent_id, span.name)):
         known[span.trace_id, span.span_id] = span
     return dict(sorted(known.items(), key=lambda item: _moment(item[1])))
+
+
+def _adopted(known: dict[_Key, SpanRecord]) -> dict[_Key, SpanRecord]:
+    """Feedback on a trace as a whole names a parent that never was: it belongs to the root."""
+    roots = {span.trace_id: span.span_id for span in reversed(known.values()) if not span.parent_id}
+    return {
+        key: replace(span, parent_id=roots[span.trace_id])
+        if is_feedback(span.attributes) and (span.trace_id, span.parent_id) not in known and span.trace_id in roots
+        else span
+        for key, span in known.items()
+    }
 
 
 def _moment(span: SpanRecord) -> tuple[int, str, str]:

@@ -24,6 +24,7 @@ from stagelight.web import (
     judging,
     live,
     login,
+    models,
     otlp,
     pages,
     rl,
@@ -37,6 +38,7 @@ from stagelight.web.body import Held
 from stagelight.web.ingest import Writer
 from stagelight.web.keeping import Keeping
 from stagelight.web.looping import Looping
+from stagelight.web.scheduling import Scheduling
 from stagelight.web.throttle import Throttle
 
 if TYPE_CHECKING:
@@ -71,6 +73,7 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
     )
     door = furnish(app, store, settings)
     app.state.looping = Looping(store, settings)
+    app.state.scheduling = Scheduling(store, settings)
     for router in (
         otlp.router,
         api.router,
@@ -80,6 +83,7 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
         routers.router,
         feedback.router,
         feedback.export_router,
+        models.router,
         live.router,
         login.router,
         pages.router,
@@ -107,6 +111,7 @@ def furnish(app: FastAPI, store: Store, settings: Settings, *, lines: bool = Tru
     state.keeping = Keeping(store, state.seen, Relay(store, settings), lines=lines)
     state.hub = live.Hub(store)
     state.looping = None
+    state.scheduling = None
     state.door = security.Door(store, host=settings.host, allowed_hosts=settings.allowed_hosts)
     door: security.Door = state.door
     return door
@@ -114,7 +119,7 @@ def furnish(app: FastAPI, store: Store, settings: Settings, *, lines: bool = Tru
 
 @asynccontextmanager
 async def life(app: FastAPI) -> AsyncIterator[None]:
-    """Run what works beside the requests: expiry, the sending of alerts, and the feedback loop."""
+    """Run what works beside the requests: expiry, the sending of alerts, the feedback loop, and the scheduled tasks."""
     anyio.to_thread.current_default_thread_limiter().total_tokens = READERS
     expiry = asyncio.create_task(_expire(app))
     warming = asyncio.create_task(app.state.writer.run(otlp.warm))
@@ -122,11 +127,16 @@ async def life(app: FastAPI) -> AsyncIterator[None]:
     looping: Looping | None = app.state.looping
     if looping is not None:
         looping.start()
+    scheduling: Scheduling | None = app.state.scheduling
+    if scheduling is not None:
+        scheduling.start()
     try:
         yield
     finally:
         app.state.hub.close()
         expiry.cancel()
+        if scheduling is not None:
+            await scheduling.stop()
         if looping is not None:
             await looping.stop()
         await warming

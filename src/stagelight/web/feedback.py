@@ -93,6 +93,9 @@ async def _take(request: Request, kind: judging.Kind) -> Response:
     if public and (seconds := request.app.state.throttle.wait(f"address {_address(request)}")):
         await drain(request)  # not looked at, so that a flood costs little
         return _later(seconds)
+    if public and not request.app.state.settings.feedback_key:
+        await drain(request)
+        return JSONResponse({"message": judging.UNSIGNED}, HTTPStatus.UNAUTHORIZED)
     try:
         require_json(request)
         async with Body(request, request.app.state.held, limit=LIMITS.inflated_bytes) as body:

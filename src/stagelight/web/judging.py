@@ -54,6 +54,7 @@ FIELDS: Final[Mapping[Kind, Mapping[str, Any]]] = {
     },
     "implicit": {"signal": {"enum": list(IMPLICIT)}, "value": _NUMBER, **COMMON},
 }
+UNSIGNED: Final = "A token is needed: send `Authorization: Bearer sl_…`, or a signed feedback token."
 #: What may be said with a token: the judgement itself. Its worth, its user and its trace are not the public's to choose.
 PUBLIC: Final = frozenset({"token", "rating", "thumbs", "comment", "label", "signal", "value", "trace_id"})
 
@@ -98,7 +99,7 @@ def admitted(body: object, kind: Kind, judge: Judge, settings: Settings) -> tupl
             )
     token = values.text("token", given.get("token"))
     if judge.public and not token:
-        raise UnsignedError("A token is needed: send `Authorization: Bearer sl_…`, or a signed feedback token.")
+        raise UnsignedError(UNSIGNED)
     ticket = _ticket(given, token, settings) if token else None
     _own(given, ticket.tenant if ticket else None, judge.tenant)
     return given, replace(judge, ticket=ticket)

@@ -157,6 +157,7 @@ def models(request: Request) -> Response:
     about = {
         "seen": view_models.models(_store(request), now_ns=_clock.wall_ns(), tenant=tenant_of(request)),
         "drift_minutes": request.app.state.settings.drift_check_interval,
+        "drift_threshold": request.app.state.settings.drift_threshold,
     }
     return _page(request, "models.html", about)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import APIRouter, Request
@@ -33,25 +33,32 @@ LIMITS: Final = Limits(inflated_bytes=4 * 2**20, parts=50_000, numbers=200_000, 
 router = APIRouter(prefix="/api")
 
 
-@router.post("/predictions")
+def _documented(kind: codec.Kind) -> dict[str, Any]:
+    """What the body may be, for whoever reads the API's description; what a field may hold, a receipt says."""
+    one: dict[str, Any] = {"type": "object", "properties": {field.name: {} for field in fields(codec.KINDS[kind])}}
+    schema = {"anyOf": [one, {"type": "array", "items": one, "maxItems": MAX_ROWS}]}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+@router.post("/predictions", openapi_extra=_documented("prediction"))
 async def predictions(request: Request) -> Response:
     """Take what models said: an object, or a list of them, with the fields of `stagelight.sink.Prediction`."""
     return await _take(request, "prediction")
 
 
-@router.post("/feedback")
+@router.post("/feedback", openapi_extra=_documented("feedback"))
 async def judgements(request: Request) -> Response:
     """Take what users said or did: an object, or a list of them, with the fields of `stagelight.sink.Feedback`."""
     return await _take(request, "feedback")
 
 
-@router.post("/decisions")
+@router.post("/decisions", openapi_extra=_documented("decision"))
 async def decisions(request: Request) -> Response:
     """Take what routers chose: an object, or a list of them, with the fields of `stagelight.sink.Decision`."""
     return await _take(request, "decision")
 
 
-@router.post("/truth")
+@router.post("/truth", openapi_extra=_documented("truth"))
 async def truth(request: Request) -> Response:
     """Take what really happened: an object, or a list of them, with the fields of `stagelight.sink.Truth`."""
     return await _take(request, "truth")

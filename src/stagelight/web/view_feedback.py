@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from stagelight.store.loop import ArmPoint, FeedbackPoint, Item, QueueCounts
 
 FINE: Final = 600  #: Parts of a window that the store is asked for; what is empty at its ends is not shown.
+NEAREST_NS: Final = NS // 100  #: No part is shorter.
 LATEST: Final = 10
 DEAD_SHOWN: Final = 20
 ROUTERS_SHOWN: Final = 20  #: Names come from programs, and each costs a few queries.
@@ -115,6 +116,11 @@ class _Window:
     chosen: Mapping[str, Sequence[ArmPoint]]  #: By router.
 
     @property
+    def happened(self) -> bool:
+        """Whether anything did."""
+        return bool(self.said) or any(self.chosen.values())
+
+    @property
     def fine_ns(self) -> int:
         """How long one part is."""
         return (self.until_ns - self.since_ns) // FINE
@@ -165,18 +171,31 @@ def requeue(store: Store, consumer: str, feedback_id: str, tenant: str | None) -
 
 def _happened(store: Store, routers: Sequence[str], windows: Sequence[str], now_ns: int, tenant: str | None) -> _Window:
     """Return the first of `windows` in which anything happened; the first one where nothing ever did."""
-    for name in windows:
-        seen = _window(store, routers, name, now_ns, tenant)
-        if seen.said or any(seen.chosen.values()):
-            return seen
-    return _window(store, routers, windows[0], now_ns, tenant)
+    looks = (_window(store, routers, name, _cut(name, now_ns), tenant) for name in windows)
+    seen = next((look for look in looks if look.happened), None)
+    if seen is None:
+        return _window(store, routers, windows[0], _cut(windows[0], now_ns), tenant)
+    return _nearer(store, routers, seen, tenant)
 
 
-def _window(store: Store, routers: Sequence[str], name: str, now_ns: int, tenant: str | None) -> _Window:
-    fine = WINDOWS[name] * NS // FINE
-    until = (now_ns // fine + 1) * fine  # else every refresh would cut elsewhere, and the pictures would tremble
-    since = until - FINE * fine
-    reports = store.loop_reports
+def _cut(window: str, now_ns: int) -> tuple[int, int]:
+    """Return where a window begins and how long its parts are, in whole parts: else every refresh would cut elsewhere."""
+    fine = WINDOWS[window] * NS // FINE
+    return (now_ns // fine + 1 - FINE) * fine, fine
+
+
+def _nearer(store: Store, routers: Sequence[str], seen: _Window, tenant: str | None) -> _Window:
+    """Return `seen`, or a look at the part of it in which all happened where that is small: a run of seconds in a day."""
+    steps = seen.steps
+    fine = max(NEAREST_NS, -(-steps.count * steps.step_ns // FINE))
+    if 2 * fine > seen.fine_ns:
+        return seen
+    return _window(store, routers, seen.name, (steps.since_ns, fine), tenant)
+
+
+def _window(store: Store, routers: Sequence[str], name: str, cut: tuple[int, int], tenant: str | None) -> _Window:
+    since, fine = cut
+    until, reports = since + FINE * fine, store.loop_reports
     return _Window(
         name=name,
         since_ns=since,

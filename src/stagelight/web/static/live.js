@@ -71,8 +71,9 @@ function refresh(asked = false) {
   waiting = true;
   missed = false;
   const known = new Set([...old.querySelectorAll('tr[id]')].map((row) => row.id));
+  const opened = [...old.querySelectorAll('details[id][open]')].map((one) => one.id);
   htmx.ajax('GET', location.pathname + location.search, { target: `#${old.id}`, select: `#${old.id}`, swap: 'outerHTML' })
-    .then(() => mark(known)).catch(() => show('lost')).finally(() => { waiting = false; if (missed) arrived(); });
+    .then(() => { mark(known); for (const id of opened) byId(id)?.setAttribute('open', ''); }).catch(() => show('lost')).finally(() => { waiting = false; if (missed) arrived(); });
 }
 
 function mark(known) {
