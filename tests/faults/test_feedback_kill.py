@@ -40,9 +40,7 @@ LONG = (pytest.mark.long, pytest.mark.timeout(4_000))
 NIGHT = (pytest.mark.release, pytest.mark.timeout(16_000))
 
 
-@pytest.mark.parametrize(
-    "kills", [100, pytest.param(2_000, marks=LONG), pytest.param(10_000, marks=NIGHT)]
-)
+@pytest.mark.parametrize("kills", [100, pytest.param(2_000, marks=LONG), pytest.param(10_000, marks=NIGHT)])
 def test_f4_a_killed_feedback_writer(found: Callable[..., dict[str, Any]], kills: int) -> None:
     """After kill -9 all acknowledged feedback is there, each with one delivery, and sent again it changes nothing."""
     report = found("writers", kills, seconds=kills * 1.5)

@@ -11,7 +11,7 @@ from schemathesis.config import SchemathesisConfig
 from serving import served
 from stagelight import _guard
 
-PATHS = ("/feedback", "/api/feedback", "/api/decisions", "/api/rl", "/api/routers")
+PATHS = ("/feedback", "/api/feedback", "/api/decisions", "/api/rl", "/api/routers", "/api/models", "/drift")
 BOUND = {"suppress_health_check": list(HealthCheck), "deadline": None, "database": None}
 HOSTILE = (b"", b"{", b"[]", b'{"rating": NaN}', b'{"comment": "\\ud800"}', b"\xff\xfe", b'{"token": 1}', b"[" * 5_000)
 

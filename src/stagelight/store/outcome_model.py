@@ -73,8 +73,8 @@ class Joined:
     type: str
     predictions: int  #: Looked at.
     revisions: int  #: Outcomes written.
-    corrected: int  #: Of those, the ones that replaced an earlier one.
-    lags: tuple[Lag, ...]  #: Of predictions whose truth became known now.
+    corrected: int  #: Of those, the ones that replaced what was known.
+    lags: tuple[Lag, ...]  #: Of predictions of which truth was heard for the first time.
 
 
 @dataclass(frozen=True, slots=True)

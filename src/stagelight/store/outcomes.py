@@ -13,7 +13,7 @@ from stagelight.store.outcome_model import LAG_BOUNDS, Joined, Lag
 from stagelight.store.outcome_reading import LATEST, Judgements
 from stagelight.store.outcome_sql import PLACE, mark, revise, same
 from stagelight.store.tables import predictions, truth
-from stagelight.store.truth_tables import outcome_rules, outcomes
+from stagelight.store.truth_tables import KNOWN, outcome_rules, outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,25 +124,26 @@ class Outcomes(Judgements):
             since = until
 
     def _news(self, rule: Labelling, joined_ns: int) -> tuple[int, tuple[Lag, ...]]:
-        """How many outcomes of this join replaced another, and how long the truth of the others took."""
+        """How many outcomes of this join replaced a known one, and how long truth took that was heard for the first time."""
+        before = outcomes.alias("before")
+        preceded = same(outcomes, before) & (before.c.revision == outcomes.c.revision - 1)
         written = outcomes.c.joined_ns == joined_ns, outcomes.c.type == rule.type
+        bounds = enumerate(LAG_BOUNDS)
+        bucket = sa.case(
+            *((outcomes.c.lag_seconds <= bound, number) for number, bound in bounds), else_=len(LAG_BOUNDS)
+        )
+        version = predictions.c.model_version
+        corrected = sa.select(sa.func.count()).select_from(outcomes.join(before, preceded))
+        lags = (
+            sa.select(version, bucket, sa.func.count(), sa.func.avg(outcomes.c.lag_seconds))
+            .select_from(outcomes.join(predictions, same(outcomes, predictions)).outerjoin(before, preceded))
+            .where(*written, outcomes.c.lag_seconds.is_not(None), before.c.lag_seconds.is_(None))
+            .group_by(version, bucket)
+            .order_by(version, bucket)
+        )
         with self._database.reading() as connection:
-            corrected = connection.execute(
-                sa.select(sa.func.count()).select_from(outcomes).where(*written, outcomes.c.revision > 1)
-            ).scalar_one()
-            bounds = enumerate(LAG_BOUNDS)
-            bucket = sa.case(
-                *((outcomes.c.lag_seconds <= bound, number) for number, bound in bounds), else_=len(LAG_BOUNDS)
-            )
-            version = predictions.c.model_version
-            found = connection.execute(
-                sa.select(version, bucket, sa.func.count(), sa.func.avg(outcomes.c.lag_seconds))
-                .join_from(outcomes, predictions, same(outcomes, predictions))
-                .where(*written, outcomes.c.revision == 1, outcomes.c.lag_seconds.is_not(None))
-                .group_by(version, bucket)
-                .order_by(version, bucket)
-            )
-            return corrected, tuple(Lag(*row) for row in found)
+            replaced = connection.execute(corrected.where(*written, before.c.state == KNOWN)).scalar_one()
+            return replaced, tuple(Lag(*row) for row in connection.execute(lags))
 
     def _remember(self, rule: Labelling, digest: str, now: float, began_ns: int) -> None:
         """Keep the rule for each owner who has such predictions: views and clean-up read it there."""

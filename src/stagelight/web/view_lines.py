@@ -21,7 +21,9 @@ TICKS: Final = 6  #: Dates under a picture, at most.
 APART: Final = 13.0  #: Percent of the height between two words at the lines' ends.
 HOUR: Final = 3600.0
 DAY: Final = 24 * HOUR
-STEPS: Final = (HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, *(days * DAY for days in (1, 2, 3, 7, 14, 30, 91, 182, 365, 3650)))
+STEPS: Final = (HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, *(days * DAY for days in (1, 2, 3, 7, 14)))
+MONTHS: Final = (1, 2, 3, 6, 12, 24, 60, 120, 600, 6000, 60_000)
+MONTH: Final = 30.44 * DAY
 LATEST: Final = 253_402_214_400.0  #: The last day of year 9999; no calendar goes further.
 FLOORS: Final = (0.9, 0.8, 0.5, 0.0)
 CEILINGS: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
@@ -175,28 +177,40 @@ def dates(since: float, until: float) -> tuple[Tick, ...]:
     ['1 Jan', '3 Jan', '5 Jan', '7 Jan', '9 Jan']
     """
     begin, end = min(max(since, 0.0), LATEST), min(max(until, 0.0), LATEST)
-    step = next((step for step in STEPS if (end - begin) / step < TICKS), STEPS[-1])
-    number = -(-begin // step)
-    moments: list[float] = []
-    while number * step <= end and len(moments) <= TICKS:
-        moments.append(number * step)
-        number += 1
-    if not moments:  # a moment alone, or hours that hold no round one
-        moments = [begin]
-    shown = [_date(moment, step) for moment in moments]
+    step = next((step for step in STEPS if (end - begin) / step < TICKS), 0.0)
+    moments = _multiples(begin, end, step) if step else _months(begin, end)
+    # A moment alone, or hours that hold no round one, is told as it is.
+    shown = moments or [begin]
     return tuple(
-        Tick(across(moment, since, until), label, minor=bool(at % 2))
-        for at, (moment, label) in enumerate(zip(moments, shown, strict=True))
+        Tick(across(moment, since, until), _date(moment, step), minor=bool(at % 2)) for at, moment in enumerate(shown)
     )
+
+
+def _multiples(begin: float, end: float, step: float) -> list[float]:
+    first = -(-begin // step)
+    return [number * step for number in range(int(first), int(end // step) + 1)]
+
+
+def _months(begin: float, end: float) -> list[float]:
+    """First days of months."""
+    step = next(step for step in MONTHS if (end - begin) / (step * MONTH) < TICKS)
+    first, last = (_month(moment) for moment in (begin, end))
+    numbers = range(-(-first // step) * step, last + 1, step)
+    moments = (datetime(number // 12, number % 12 + 1, 1, tzinfo=UTC).timestamp() for number in numbers)
+    return [moment for moment in moments if begin <= moment <= end]
+
+
+def _month(seconds: float) -> int:
+    """Count months, from the beginning of our calendar."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.year * 12 + moment.month - 1
 
 
 def _date(seconds: float, step: float) -> str:
     moment = datetime.fromtimestamp(seconds, UTC)
-    if step < DAY and seconds % DAY:
-        return f"{moment:%H:%M}"
-    if step >= 91 * DAY:
+    if step == 0.0:
         return f"{moment:%b %Y}"
-    return f"{moment.day} {moment:%b}"
+    return f"{moment:%H:%M}" if step < DAY and seconds % DAY else f"{moment.day} {moment:%b}"
 
 
 def apart(places: Sequence[float], least: float = APART) -> list[float]:
