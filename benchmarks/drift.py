@@ -49,7 +49,7 @@ SUBJECTS = (
 def lines(*, quick: bool, peers: bool, tick: Callable[[], object]) -> Iterator[Line]:
     """Yield the lines: what each took, and how many times faster it was than what is 1x."""
     rounds, turns = (1, 1) if quick else (ROUNDS, TURNS)
-    best, failed = measured(peers=peers, rounds=rounds, turns=turns, tick=tick)
+    best, failed = measured(peers=peers, rows=500 if quick else 100_000, rounds=rounds, turns=turns, tick=tick)
     for subject in SUBJECTS:
         if subject.case in best:
             yield line(subject, best[subject.case], best.get(subject.base or subject.case))
@@ -59,13 +59,13 @@ def lines(*, quick: bool, peers: bool, tick: Callable[[], object]) -> Iterator[L
 
 
 def measured(
-    *, peers: bool, rounds: int, turns: int, tick: Callable[[], object]
+    *, peers: bool, rows: int, rounds: int, turns: int, tick: Callable[[], object]
 ) -> tuple[dict[str, float], dict[str, str]]:
     """Return nanoseconds by case, the least of all rounds, each in turn; and why there are none."""
     best: dict[str, float] = {}
     failed: dict[str, str] = {}
     with ExitStack() as stack:
-        team = {case: stack.enter_context(worker) for case, worker in started(peers=peers)}
+        team = {case: stack.enter_context(worker) for case, worker in started(peers=peers, rows=rows)}
         for turn in range(rounds + 1):
             for case, worker in list(team.items()):
                 try:
@@ -82,13 +82,14 @@ def measured(
     return best, failed
 
 
-def started(*, peers: bool) -> Iterator[tuple[str, Worker]]:
+def started(*, peers: bool, rows: int) -> Iterator[tuple[str, Worker]]:
     """Start a process for each case; evidently's where it is installed."""
+    environ = {"OPENBLAS_NUM_THREADS": "1", "BENCH_ROWS": str(rows)}
     for subject in SUBJECTS:
         foreign = subject.case == "evidently"
         if not foreign or (peers and OWN.exists()):
             python = str(OWN) if foreign else sys.executable
-            yield subject.case, Worker("drift", subject.case, python=python, environ={"OPENBLAS_NUM_THREADS": "1"})
+            yield subject.case, Worker("drift", subject.case, python=python, environ=environ)
 
 
 def line(subject: Subject, cost: float, base: float | None) -> Line:

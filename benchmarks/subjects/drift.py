@@ -6,6 +6,7 @@ twenty columns, or for one call.
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
 
     from benchmarks.kit import Case, Measure
 
-COLUMNS, ROWS = 20, 100_000
+COLUMNS, ROWS = 20, int(os.environ.get("BENCH_ROWS", "100000"))
 SHIFT = 0.1
+FEW = 10_000  #: Rows, below which it is shown that everything runs and nothing is measured.
 STRETCH_NS = 200_000_000  #: About as long as the slowest takes once.
 FED = 32_000  #: Values of a round; at 32,768 a stream that nobody settles bins them in the call.
 
@@ -143,7 +145,7 @@ def binning() -> Measure:
 def once(function: Callable[[], object]) -> Measure:
     """Measure nanoseconds of processor time of one call: the least of several, of as many as fit in the same time."""
     function()
-    more = max(1, round(STRETCH_NS / max(1.0, spent(function))))
+    more = max(1, round(STRETCH_NS / max(1e6, spent(function)))) if ROWS >= FEW else 1
 
     def measure(times: int) -> list[float]:
         return [min(spent(function) for _ in range(times * more))]

@@ -12,7 +12,9 @@ import httpx
 import pytest
 from playwright.sync_api import sync_playwright
 
+from judged_models import a_model
 from stagelight import _clock, config, wire
+from stagelight.store import open_store
 from stagelight.web import running
 from stagelight.wire.records import LogRecord, MetricPoint, SpanEvent, SpanLink, SpanRecord
 
@@ -167,8 +169,11 @@ def empty(tmp_path: Path) -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A server with 60 traces of which every seventh failed, metrics of two stages, logs and judgements."""
-    with started(tmp_path_factory.mktemp("site")) as site:
+    """A server with 60 traces of which every seventh failed, metrics of two stages, logs, judgements and a model."""
+    folder = tmp_path_factory.mktemp("site")
+    with open_store(folder / "browser.db") as store:
+        a_model(store, _clock.wall_ns() / 1e9)
+    with started(folder) as site:
         traces = range(1, 61)
         site.send(*(one for at in traces for one in pipeline(at, fails=at % 7 == 0, slower=2.0 if at == 59 else 1.0)))
         seventh = pipeline(7, fails=True)[6]

@@ -10,6 +10,7 @@ PAGES = {
     "traces": "/traces?attr=session.id%3Dvisitor-1",
     "trace": f"/traces/{7:032x}",
     "compare": f"/compare?t={58:032x}&t={59:032x}",
+    "models": "/models",
 }
 
 
@@ -31,7 +32,7 @@ def test_axe_finds_nothing_on_the_empty_page_and_the_help(empty, site, visit, ax
     assert axe(page) == []
 
 
-@pytest.mark.parametrize("name", ["overview", "traces", "trace", "compare"])
+@pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("size", [(360, 1), (640, 2)], ids=["360px", "200%"])
 def test_narrow_and_enlarged_pages_need_no_sideways_scrolling(site, visit, axe, name, size):
     """At 360 pixels, and at 200 % of a 1280 pixel window, everything is there and fits."""

@@ -57,6 +57,7 @@ def test_500_payloads_in_names_attributes_and_comments_run_nowhere(empty, visit,
         "/traces",
         f"/compare?t={trace}&t={other}",
         "/",
+        "/models",
         f"/traces?q={quote(PAYLOADS[1])}&attr={quote('a=' + PAYLOADS[1])}&session={quote(PAYLOADS[2])}",
     ]
     for path in attacked:

@@ -71,6 +71,15 @@ def test_what_is_special_has_a_bin_of_its_own() -> None:
     assert counts[-2] == 2
 
 
+def test_outliers_do_not_stretch_the_bins() -> None:
+    """A few values of a million among a thousand lie beyond the last edge, which stays where the others end."""
+    values = np.concatenate((RNG.normal(size=1_000), [1e6] * 3, [-1e6] * 3))
+    edges = Reference.of(values).bins.edges
+
+    assert -4 < edges[0] < -1.5
+    assert 1.5 < edges[-1] < 4
+
+
 def test_a_value_that_comes_again_and_again_has_a_bin_of_its_own() -> None:
     """Three tenths of exactly 0 among other numbers are a group that holds hardly anything else."""
     reference = Reference.of(SHAPES["atom"])

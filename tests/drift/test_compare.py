@@ -133,6 +133,7 @@ def test_likeness_adds_up() -> None:
     assert inflation(0.9 ** np.array(LAGS), 0.1) == pytest.approx(19, rel=1e-6)
     assert inflation(np.array([0.5, 0.2, 0.1, 0.0]), 0.1) == pytest.approx(1 + 2 * (0.9 + math.sqrt(0.02)))
     assert inflation(np.array([0.05, 0.9, 0.9, 0.9]), 0.1) == 1.0
+    assert inflation(np.array([0.3, 0.1, 0.9, 0.9]), 0.1) == inflation(np.array([0.3, 0.1, 0.1, 0.1]), 0.1)
     assert spread(19, 1.0, 1.0, 0.001) == pytest.approx(1.0)
     assert spread(1, 4.0, 4.0, 0.001) == pytest.approx(4.0)
     assert np.array_equal(Links.none().sums, (Links.none() + Links.none()).sums)

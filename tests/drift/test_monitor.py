@@ -42,6 +42,7 @@ def test_the_first_rows_of_a_version_become_its_reference(
     predicted(900)
 
     assert found(monitor.check()) == dict.fromkeys(("age", "plan", "score"), ("none", "quiet"))
+    assert {one.rows for one in monitor.check()} == {800}  # those of the reference are not compared with themselves
     assert {kept.rows for kept in store.drift.references("churn")} == {1_000}
 
 
@@ -118,6 +119,17 @@ def test_training_data_is_a_reference_that_survives_a_restart(
 
     assert found(later.check()) == {"plan": ("high", "alert"), "score": ("critical", "alert")}
     assert {kept.origin for kept in store.drift.references("churn")} == {"training"}
+
+
+def test_a_reference_of_another_process_is_taken_over(telemetry: InMemory, store: Store) -> None:
+    """Where one process is given new training data, the others compare with it from their next check on."""
+    one, other = (drift.Monitor("churn", origin="training", store=store) for _ in range(2))
+    one.train({"score": np.linspace(0, 1, 500)})
+    other.check()
+    one.train({"score": np.linspace(0, 2, 500)})
+    other.check()
+
+    assert other.references["", "score"].id == one.references["", "score"].id
 
 
 def test_a_trailing_reference_follows(

@@ -56,6 +56,23 @@ def test_a_turn_that_fails_is_followed_by_the_next():
     _guard.forget()
 
 
+def test_a_task_whose_loop_was_closed_runs_no_more():
+    """It can be started again, in another loop; the closed one has left the task where it was, for ever undone."""
+    background = Background(lambda: None, LONG)
+
+    async def begin() -> bool:
+        return bool(background.start())
+
+    closed = asyncio.new_event_loop()
+    assert closed.run_until_complete(begin())
+    abandoned = asyncio.all_tasks(closed)
+    closed.close()
+
+    assert not background.running
+    assert asyncio.run(begin())
+    assert len(abandoned) == 1  # held, so that nobody warns of it
+
+
 def test_stopping_waits_for_the_turn_that_is_under_way():
     """A turn is never cut off in the middle."""
     begun, go_on, ended = threading.Event(), threading.Event(), threading.Event()

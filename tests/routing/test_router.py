@@ -116,6 +116,7 @@ def test_a_queued_item_without_reward_teaches_nothing_and_is_no_failure(store):
         (TrajectoryFeedback(trace_id="", decision_id="d", reward=1.5), "expected 0 to 1"),
         (TrajectoryFeedback(trace_id="no trace", reward=0.5), "32 hex digits"),
         (TrajectoryFeedback(trace_id="", reward=0.5), "whose answer"),
+        (TrajectoryFeedback(trace_id="", decision_id="d", reward=0.5, score_parts={"a": "b"}), "score_parts"),  # type: ignore[dict-item]  # that is the point
     ],
 )
 def test_a_malformed_item_fails_alone(store, item, reason):
@@ -130,6 +131,23 @@ def test_a_malformed_item_fails_alone(store, item, reason):
     assert (done.processed, done.failed, done.queue_depth) == (4, 1, 0)
     dead = store.deliveries.peek("router:default", 10, "dead")
     assert [reason in one.reason for one in dead] == [True]
+
+
+def test_a_malformed_item_does_not_take_its_neighbours_along(store):
+    """Of several rewards queued in one go those that can be learned are queued, whatever stands between them."""
+
+    class Nameless:
+        def __repr__(self) -> str:
+            raise RuntimeError("no name")
+
+    router = made()
+    good = TrajectoryFeedback(trace_id="", decision_id=router.choose().decision_id, reward=1.0)
+
+    router.trajectory_feedback_queue.extend([good, Nameless()])  # type: ignore[list-item]  # that is the point
+
+    done = router.process_trajectory_feedback()
+    assert (done.processed, done.failed) == (1, 1)
+    _guard.forget()
 
 
 def test_a_reward_for_an_unknown_arm_is_kept_with_its_reason(store):
@@ -214,6 +232,18 @@ def test_an_eligible_name_that_is_no_arm_is_left_out(store):
     assert (chosen.arm, chosen.eligible, chosen.policy) == ("b", ("b",), "discounted_thompson")
 
 
+def test_a_choice_never_leaves_the_eligible_arms(store):
+    """Where the policy knows none of them, one of them is chosen evenly and never another; where there are none, none is."""
+    router = made(arms=["a", "b", "c"])
+    router.retire_arm("c")
+
+    assert (router.choose(eligible=["c"]).arm, router.choose(eligible=["c"]).policy) == ("c", "uniform")
+    assert router.choose(eligible=[]).arm == ""
+    assert {router.choose(eligible="b").arm for _ in range(8)} == {"b"}
+    assert router.choose(eligible="typo").arm == "typo"
+    _guard.forget()
+
+
 def test_without_a_usable_policy_a_choice_is_made_all_the_same(store):
     """A context that the policy was not made for costs no request: every arm is as likely, and the log says so."""
     router = made(policy="linucb", dimension=2)
@@ -254,6 +284,20 @@ def test_a_router_declared_without_arms_takes_the_eligible_ones(store):
     assert chosen.policy == "discounted_thompson"
     assert router.process_trajectory_feedback().processed == 1
     assert router.arms == ("a", "b")
+
+
+@pytest.mark.parametrize("odd", [["a", "a"], [None], ["x" * 300], ["\ud800"]])
+def test_odd_eligible_names_do_not_spoil_a_router_without_arms(store, odd):
+    """What cannot be an arm never becomes one: the next choice is the policy's, and is logged."""
+    router = made(arms=())
+
+    router.choose(eligible=odd)
+    chosen = router.choose(eligible=["a", "b"])
+
+    assert chosen.policy == "discounted_thompson"
+    assert chosen in logged(store)
+    assert router.arms == ("a", "b")
+    _guard.forget()
 
 
 def test_tenants_do_not_learn_from_each_other(store):

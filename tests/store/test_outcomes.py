@@ -21,6 +21,7 @@ from stagelight.truth import rules
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from stagelight.sink.rows import Row
     from stagelight.store import Store
     from stagelight.testing import SteppingClock
 
@@ -56,11 +57,13 @@ def test_the_weekly_view_says_what_python_says(store: Store) -> None:
     """Accuracy, calibration error, Brier score and coverage of each week and version, immature ones in none."""
     read = rule("digit: {truth: last, events: label, within: 10d}")
     scores = [0.05, 0.1, 0.3, 0.3000001, 0.55, 0.7, 0.7, 0.9, 1.0, None, 7.0]
+    rows: list[Row] = []
     for number, score in enumerate(scores * 4):
         day, version = number % 30, "ab"[number % 2]
-        store.rows.write([said(f"p{number}", "digit", day=day, version=version, decision="3", score=score)])
+        rows.append(said(f"p{number}", "digit", day=day, version=version, decision="3", score=score))
         if number % 5:
-            store.rows.write([came(f"t{number}", "label", day + 1, of=f"p{number}", label="38"[number % 3 == 0])])
+            rows.append(came(f"t{number}", "label", day + 1, of=f"p{number}", label="38"[number % 3 == 0]))
+    store.rows.write(rows)
     now = START + 30 * DAY
     joined(store, read, 30)
 
@@ -77,6 +80,16 @@ def test_the_weekly_view_says_what_python_says(store: Store) -> None:
         assert [row["accuracy"], row["calibration_error"], row["brier_score"]] == expected
         assert (row["mature"], row["labelled"]) == (found.predictions, found.labelled)
         assert row["coverage"] == (found.coverage if found.predictions else None)
+
+
+def test_the_view_cuts_bins_where_python_does(store: Store) -> None:
+    """A score on an edge belongs below it: (.05, no) and (.1, yes) share a bin, |.15 - 1| / 2 = .425 and not .475."""
+    store.rows.write([said("no", score=0.05), said("yes", score=0.1), came("t1", "cancelled", 1, of="yes")])
+    joined(store, rule(CHURN), 40)
+
+    (row,) = view(store, "v_concept_drift_metrics")
+
+    assert row["calibration_error"] == pytest.approx(0.425, abs=1e-12)
 
 
 def monday(text: str) -> float:
@@ -105,11 +118,13 @@ def test_the_monthly_view_counts_right_and_wrong(store: Store) -> None:
 def test_the_alerts_view_shows_the_newest_verdict_of_each_version(store: Store, stepping: SteppingClock) -> None:
     """What Python concluded is what SQL shows: statuses, figures and the reason."""
     read = rule("digit: {truth: last, events: label, within: 1d, compare: {baseline: 20d, current: 5d}}")
+    rows: list[Row] = []
     for number in range(1000):
         day = number / 40
         good = day < 20 or number % 2
-        store.rows.write([said(f"p{number}", "digit", day=day, decision="3", score=0.9)])
-        store.rows.write([came(f"t{number}", "label", day + 0.5, of=f"p{number}", label="3" if good else "8")])
+        rows.append(said(f"p{number}", "digit", day=day, decision="3", score=0.9))
+        rows.append(came(f"t{number}", "label", day + 0.5, of=f"p{number}", label="3" if good else "8"))
+    store.rows.write(rows)
     read_rule = read.rules["digit"]
     for day in (24.5, 26.5):
         joined(store, read, day)
@@ -117,15 +132,14 @@ def test_the_alerts_view_shows_the_newest_verdict_of_each_version(store: Store, 
             truth.keep(store, assessment)
         stepping.advance(days=2)
 
-    rows = view(store, "v_drift_alerts")
+    (shown,) = view(store, "v_drift_alerts")
 
     kept = store.outcomes.verdicts(type_="digit")
     assert len(kept) == 2
-    assert len(rows) == 1
-    assert (rows[0]["accuracy_status"], rows[0]["calibration_status"]) == ("OK", "OK")
-    assert rows[0]["reason"].startswith("too little truth to tell: 800 and 200 predictions")
-    assert [row["judged_ns"] for row in rows] == [kept[0].judged_ns]
-    assert rows[0]["current_accuracy"] == kept[0].current_accuracy == 0.5
+    assert (shown["accuracy_status"], shown["calibration_status"]) == ("OK", "OK")
+    assert shown["reason"].startswith("too little truth to tell: 800 and 200 predictions")
+    assert shown["judged_ns"] == kept[0].judged_ns
+    assert shown["current_accuracy"] == kept[0].current_accuracy == 0.5
 
 
 def test_predictions_in_their_truth_window_do_not_expire(path: Path, stepping: SteppingClock) -> None:

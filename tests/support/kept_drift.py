@@ -65,6 +65,9 @@ class KeptDrift:
         (going,) = store.drift.alerts("churn", open_only=True)
         assert (going.began_ns, going.measured_ns, going.severity, going.psi) == (1, 2, "high", 0.2)
 
+        store.drift.put_measurements([replace(LOUD, measured_ns=2, severity="critical", psi=1.2)])
+        assert store.drift.alerts("churn")[0].severity == "critical"
+
         assert store.drift.put_measurements([replace(QUIET, measured_ns=3)]) == []
         (again,) = store.drift.put_measurements([replace(LOUD, measured_ns=4)])
 

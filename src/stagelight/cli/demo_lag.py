@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 #: The days of the replay lie in the past, and its traces shall be there to look at.
 SETTINGS: Final = {"trace_cleanup_hours": 24.0 * 60}
-HEADINGS: Final = ("day", "read", "labels", "PSI", "expected", "right", "what happened", "told in the evening")
-HAPPENED: Final = {8: "the lamp fails", 11: "lamp mended, codes change", 15: "no more letters"}
+HEADINGS: Final = ("day", "read", "labels", "PSI", "expected", "right", "what happened", "told")
+HAPPENED: Final = {8: "the lamp fails", 11: "mended; codes change", 15: "no more letters"}
 
 
 def summary(store: Store, since_ns: int, score: dict[str, Any], found: Serving) -> dict[str, Any]:  # noqa: ARG001  as the others

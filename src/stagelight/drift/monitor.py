@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from stagelight import _clock, _guard
-from stagelight.drift import published
+from stagelight.drift import published, settling
 from stagelight.drift.comparison import judge
 from stagelight.drift.gather import SCORE, Gathering
 from stagelight.drift.held import Held, Key, Owner, References
@@ -96,10 +96,14 @@ class Monitor:
         self._references = References(model, self._owner, self._streams.refer)
         self._found: deque[Measurement] = deque(maxlen=KEPT_IN_MEMORY)
         self._lock = threading.RLock()
+        self._watched = False  # its streams are counted when metrics are collected
 
     def stream(self, feature: str = SCORE, *, model_version: str = "") -> Stream:
         """Return where this process's values of a feature go: its `observe` is cheap enough for every prediction."""
         key = Key(model_version, feature)
+        if not self._watched:
+            self._watched = True
+            settling.watch(self)
         return self._streams.of(key, self._references.held.get(key))
 
     def observe(self, values: Mapping[str, Any], *, model_version: str = "") -> None:

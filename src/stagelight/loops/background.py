@@ -133,7 +133,8 @@ class _TaskRun:
 
     @property
     def alive(self) -> bool:
-        return not self._task.done()
+        # A loop that was closed ends no task: it will never be done.
+        return not self._task.done() and not self._loop.is_closed()
 
     def wake(self, _queued: object = None) -> None:
         """Have a turn done soon; from any thread."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 from typing import TYPE_CHECKING, Any
 
 from stagelight import _clock
-from stagelight.errors import ContextError
+from stagelight.errors import ContextError, PolicyError
 from stagelight.sink.rows import Decision
 from stagelight.wire import conventions
 
@@ -29,6 +30,7 @@ class Draws:
         """Draw as `seed` says; as nobody can foresee if None."""
         self._seed = _clock.ids().generate_span_id() if seed is None else seed
         self._lock = threading.Lock()
+        self._process = os.getpid()
         self._chance: Chance | None = None
 
     def choose(self, policy: Policy, names: Sequence[str], context: Sequence[float]) -> Choice:
@@ -37,7 +39,7 @@ class Draws:
         Raises:
             PolicyError: It cannot.
         """
-        with self._lock:
+        with self._ours():
             return policy.choose(names, context, rng=self._ready().rng)
 
     def shares(self, policy: Policy, names: Sequence[str], context: Sequence[float]) -> dict[str, float]:
@@ -46,8 +48,14 @@ class Draws:
         Raises:
             PolicyError: As `choose`.
         """
-        with self._lock:
+        with self._ours():
             return dict(zip(names, policy.shares(names, context, rng=self._ready().rng).tolist(), strict=True))
+
+    def _ours(self) -> threading.Lock:
+        """The lock; in a forked child a new one, for the thread that held it may not be there to let go."""
+        if self._process != os.getpid():
+            self._process, self._lock = os.getpid(), threading.Lock()
+        return self._lock
 
     def _ready(self) -> Chance:
         if self._chance is None:
@@ -76,6 +84,9 @@ def decided(
         raise ContextError("the context holds a number that is not finite, which no row of the log can")
     known = held.policy.arms
     names = known if eligible is None else tuple(dict.fromkeys(arm for arm in eligible if arm in known))
+    if not names:
+        # A policy that is given no names would choose among all of its arms, also those that cannot answer.
+        raise PolicyError(f"none of the eligible arms is one that router {router!r} can choose")
     choice = draws.choose(held.policy, names, context)
     return Decision(
         decision_id=_clock.new_id(),

@@ -39,7 +39,7 @@ class Plan:
 
     def with_arms(self, names: Iterable[str]) -> Plan:
         """Return the plan with these arms too."""
-        return replace(self, arms=(*self.arms, *(name for name in names if name not in self.arms)))
+        return replace(self, arms=tuple(dict.fromkeys((*self.arms, *names))))
 
     def same_kind(self, state: Mapping[str, Any]) -> bool:
         """Whether a kept state is one of this plan's policy, with the same parameters."""

@@ -105,7 +105,7 @@ class FeedbackQueue:
         if home.store is None:
             return Receipt("refused", "", problem)
         at = here()
-        body = {PROBLEM: problem, "item": repr(item)[:SHOWN]}
+        body = {PROBLEM: problem, "item": (_guard.attempt("routing", repr, item) or "")[:SHOWN]}
         bad = Item(at.tenant, at.workspace, self._consumer, _clock.new_id(), body)
         home.store.deliveries.put([bad])
         news.tell({(at.tenant, at.workspace): 1})
@@ -135,6 +135,8 @@ def _problem(item: object) -> str:
         checked(_feedback(item))
     except RowError as error:
         return str(error)
+    except (AttributeError, TypeError, ValueError) as error:  # parts that are no numbers, or no mapping
+        return f"score_parts: expected names and numbers ({error})"[:SHOWN]
     return ""
 
 

@@ -78,6 +78,8 @@ class ModelRouter:
             choose from, `arm` is empty and nothing is logged.
         """
         at = here()
+        if isinstance(eligible, str):
+            eligible = (eligible,)  # one arm's name, and not its letters
         decision: Decision | None = None
         with _guard.guard("routing"):
             held = self._opened(eligible or ())
@@ -91,7 +93,7 @@ class ModelRouter:
                 prediction_id=prediction_id,
             )
         if decision is None:
-            decision = choosing.blind(self.name, at, eligible or self.plan.arms, prediction_id)
+            decision = choosing.blind(self.name, at, self.plan.arms if eligible is None else eligible, prediction_id)
         if decision.arm:
             with _guard.guard("routing"):
                 recent.remember(decision)  # before it is written: feedback may be quicker
@@ -199,10 +201,15 @@ class ModelRouter:
         return self._copies.get(self.home(), _owner())
 
     def _opened(self, eligible: Sequence[str]) -> Held:
-        """The policy to choose with; a router that was declared without arms takes the eligible ones for its own."""
+        """The policy to choose with; a router that was declared without arms takes the eligible ones for its own.
+
+        Raises:
+            PolicyError: One of them cannot be an arm; none has become one.
+        """
         held = self._held()
         new = [arm for arm in eligible if arm not in self.plan.arms] if self.plan.open else []
         if new:
+            refuse_names(self.name, new)
             self._copies.plan = self.plan.with_arms(new)
             held = self._copies.grown(self.home(), _owner())
         return held

@@ -16,7 +16,20 @@ if TYPE_CHECKING:
 
     from stagelight.telemetry.delivery import Ledger
 
-ROOMS = ("feedback", "journal", "setup", "sink", "stages", "store", "telemetry", "truth")  #: Their errors count from 0.
+ROOMS = (
+    "alerts",
+    "drift",
+    "feedback",
+    "journal",
+    "loops",
+    "routing",
+    "setup",
+    "sink",
+    "stages",
+    "store",
+    "telemetry",
+    "truth",
+)  #: Their errors count from 0.
 
 
 def observe(meter: Meter, ledgers: Sequence[Ledger]) -> None:

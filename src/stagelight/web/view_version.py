@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -69,7 +70,9 @@ class VersionView:
     @property
     def rank(self) -> tuple[int, int, str, str]:
         """Where it stands on the page: what needs somebody first."""
-        return min(map(WORST_FIRST.index, self.states)), -self.drifting, self.model, self.version
+        worst = min(map(WORST_FIRST.index, self.states))
+        # Drift stands between what is worse and what is to be watched.
+        return 2 * worst if not self.drifting else min(2 * worst, 1), -self.drifting, self.model, self.version
 
     @property
     def name(self) -> str:
@@ -96,7 +99,8 @@ class VersionView:
         """The best measured accuracy, where the last is far below it: a comparison forgets what is long past."""
         dots = next((line.dots for line in self.accuracy.lines if line.name == MEASURED), ())
         best = max(dots, key=lambda dot: dot.value, default=None)
-        return best if best and best.value - dots[-1].value >= FAR_FROM_BEST else None
+        told = self.states[0] == "ALERT"
+        return best if best and not told and best.value - dots[-1].value >= FAR_FROM_BEST else None
 
     @cached_property
     def accuracy(self) -> Lines:
@@ -203,7 +207,8 @@ def _course(measured: Sequence[Measurement]) -> str:
     width = -(-len(measured) // POINTS)
     parts = [measured[at : at + width] for at in range(0, len(measured), width)]
     highest = [max(part, key=lambda one: one.psi) for part in parts]
-    return json.dumps([[round(one.measured_ns / NS, 3) for one in highest], [round(one.psi, 4) for one in highest]])
+    times = [round(one.measured_ns / NS, 3) for one in highest]
+    return json.dumps([times, [round(one.psi, 4) if math.isfinite(one.psi) else None for one in highest]])
 
 
 def _values(series: Mapping[str, Sequence[tuple[float, float | None]]]) -> list[float]:

@@ -71,13 +71,17 @@ function refresh(asked = false) {
   waiting = true;
   missed = false;
   const known = new Set([...old.querySelectorAll('tr[id]')].map((row) => row.id));
-  const opened = [...old.querySelectorAll('details[id][open]')].map((one) => one.id);
   htmx.ajax('GET', location.pathname + location.search, { target: `#${old.id}`, select: `#${old.id}`, swap: 'outerHTML' })
-    .then(() => { mark(known); for (const id of opened) byId(id)?.setAttribute('open', ''); }).catch(() => show('lost')).finally(() => { waiting = false; if (missed) arrived(); });
+    .then(() => { mark(known); reopen(old); }).catch(() => show('lost')).finally(() => { waiting = false; if (missed) arrived(); });
 }
 
 function mark(known) {
   for (const row of document.querySelectorAll('#results tr[id]')) row.classList.toggle('fresh-row', known.size > 0 && !known.has(row.id));
+}
+
+/** What was open in the part that was replaced is open in the new one, also if it was opened while the answer was under way. */
+function reopen(old) {
+  for (const one of old.querySelectorAll('details[id][open]')) byId(one.id)?.setAttribute('open', '');
 }
 
 function area() { return byId('fresh-area') ?? byId('results'); }
