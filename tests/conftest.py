@@ -93,7 +93,9 @@ def _clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     """Neither the developer's telemetry settings nor their state folder take part in a test."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [*os.environ]:
-            if name.startswith(("OTEL_", "STAGELIGHT_", "PROMETHEUS_", "TRACE_", "RL_FEEDBACK_", "ENABLE_TRAJ", "DRIFT_")):
+            if name.startswith(
+                ("OTEL_", "STAGELIGHT_", "PROMETHEUS_", "TRACE_", "RL_FEEDBACK_", "ENABLE_TRAJ", "DRIFT_")
+            ):
                 patch.delenv(name)
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield

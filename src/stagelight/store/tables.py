@@ -44,7 +44,9 @@ traces = Table(
     whole("agent_input_tokens"),  # what agents and chains report: sums of the calls below them,
     whole("agent_output_tokens"),  # shown only where those calls did not arrive
     number("agent_cost"),
-    Column("rooted", SmallInteger, nullable=False, server_default="0"),  # 1: the name is the root's; -1: only feedback came
+    Column(
+        "rooted", SmallInteger, nullable=False, server_default="0"
+    ),  # 1: the name is the root's; -1: only feedback came
     whole("named_ns"),  # start of the span that gave the name
     whole("sort_ns"),  # start as first seen; never changes, so that no page shows a trace twice
     whole("seen_ns"),  # our clock when a span last arrived; age counts from here
