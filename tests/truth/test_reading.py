@@ -33,6 +33,7 @@ def truth(record: Any, names: dict[str, str] | None = None, event: str = "") -> 
         "2026-03-01T00:00:00Z",
         "2026-03-01T05:30:00+05:30",
         "2026-03-01",
+        "20260301",
         "1772323200",
         1772323200,
         Decimal(1772323200),
@@ -117,6 +118,28 @@ def test_csv_json_lines_and_parquet_say_the_same(tmp_path: Path) -> None:
     assert {name: truth(rows[0][1]) for name, rows in found.items()} == dict.fromkeys(found, truth(GOOD))
     assert [number for number, _ in found["jsonl"]] == [2, 3]
     assert [number for number, _ in found["csv"]] == [2]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "last", "sentence"),
+    [
+        ("a.csv", b"event\na\n" * 2 + b"\xff\n", 1, "can't decode byte 0xff"),
+        ("b.csv", b"event\na\n" + b"x" * 200_000, 3, "field larger than field limit"),
+        ("c.jsonl", b"\xff\xfe{", 1, "can't decode byte 0xff"),
+        ("d.parquet", b"PAR1xxxx", 1, "magic bytes not found"),
+    ],
+)
+def test_what_nobody_can_read_is_told_and_what_came_before_is_kept(
+    tmp_path: Path, name: str, content: bytes, last: int, sentence: str
+) -> None:
+    """A file in another encoding, without an end or broken is a refused record with its place, and no traceback."""
+    (tmp_path / name).write_bytes(content)
+
+    number, found = list(reading.records(tmp_path / name))[-1]
+
+    assert number == last
+    with pytest.raises(RowError, match=f"cannot be read, nor what follows: .*{sentence}"):
+        truth(found)
 
 
 def test_an_unknown_ending_names_the_known_ones(tmp_path: Path) -> None:

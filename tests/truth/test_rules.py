@@ -76,6 +76,7 @@ def test_a_class_has_no_answer_without_an_event() -> None:
         ("truth: exists, events: e, within: 1d, threshold: 2", r"types\.churn\.threshold: found 2, expected none with"),
         ("truth: sum, events: e, within: 1d", r"types\.churn\.threshold: found nothing, expected the sum from which"),
         ("truth: count, events: e, within: 1d, threshold: .inf", r"types\.churn\.threshold: found inf, expected a finite"),
+        (f"truth: count, events: e, within: 1d, threshold: {10**400}", r"types\.churn\.threshold: found 10+, expected a finite"),
         ("truth: count, events: e, within: 1d, threshold: true", r"types\.churn\.threshold: found True, expected a finite"),
         ("truth: last, events: e, within: 1d, negative_on_maturity: true", r"negative_on_maturity: found True, expected false"),
         ("truth: last, events: e, within: 1d, negative_on_maturity: 1", r"negative_on_maturity: found 1, expected true or false"),

@@ -88,6 +88,10 @@ def test_arms_are_added_retired_and_renamed(server):
         ("/api/routers/r", {"arms": ARMS, "parameters": {"kind": 1}}),
         ("/api/routers/r", {"arms": ARMS, "parameters": {"memory": -1}}),
         ("/api/routers/r", {"arms": ARMS, "policy": "linucb", "parameters": {"dimension": 10**9}}),
+        (
+            "/api/routers/r",
+            {"arms": [f"m{n}" for n in range(16)], "policy": "linucb", "parameters": {"dimension": 256}},
+        ),
         ("/api/routers/r", {"arms": ARMS, "unknown": 1}),
         ("/api/routers/r", [1]),
         ("/api/routers/r/arms", {"kind": "explode", "arm": "x"}),
@@ -114,6 +118,18 @@ def test_a_body_that_is_no_json_is_refused(shared, content):
 
     assert answer.status_code in (400, 413, 422)
     assert shared.client.post("/api/routers/r", content=b"{}").status_code == 415
+
+
+def test_a_policy_does_not_grow_too_large_arm_by_arm(server):
+    """A thousand small requests cannot add up to a policy that no process can read."""
+    big = {"policy": "linucb", "parameters": {"dimension": 256}}
+    assert server.client.post("/api/routers/r", json=big | {"arms": [f"m{n}" for n in range(15)]}).status_code == 200
+
+    declared = server.client.post("/api/routers/r", json=big | {"arms": ["more"]})
+    added = server.client.post("/api/routers/r/arms", json={"kind": "add", "arm": "more"})
+
+    assert (declared.status_code, added.status_code) == (422, 422)
+    assert "16 arms would need 1,056,784 numbers" in declared.json()["message"]
 
 
 def test_the_queue_is_looked_into(server):
@@ -183,6 +199,19 @@ def test_tokens_reach_their_own_tenant_alone(guarded):
     assert get("/api/rl/queue", zeta).json() == {"queues": []}
     assert guarded.client.post("/api/rl/purge", json={"confirm": "purge"}, headers=zeta).json() == {"discarded": 0}
     assert guarded.client.post("/api/rl/purge", json={"confirm": "purge"}, headers=acme).json() == {"discarded": 2}
+
+
+def test_a_batch_by_hand_does_not_tell_what_waits_for_others(guarded):
+    """The depth in the answer is of the token's own tenant."""
+    acme = guarded.token("admin")
+    guarded.client.post("/api/routers/default", json=DECLARED, headers=acme)
+    queued(guarded, 2, tenant="acme")
+    queued(guarded, 5, tenant="zeta")
+
+    off = guarded.client.post("/api/rl/process", json={}, headers=acme).json()
+    done = guarded.client.post("/api/rl/process", json={"anyway": True, "batch_size": 1}, headers=acme).json()
+
+    assert (off["queue_depth"], done["processed"], done["queue_depth"]) == (2, 1, 1)
 
 
 def test_a_change_of_arms_stays_within_the_tokens_tenant(guarded):

@@ -2,28 +2,16 @@
 
 Instruments are made from these rows at run time; dashboards, rules, runbooks and the reference are generated from them.
 A row is added in the module of its subject and appears in `METRICS` by itself.
+
+Tables are put together when they are first asked for: a program that records metrics needs no alerts and no panels.
 """
 
-from stagelight.catalogue import (
-    delivery_alerts,
-    feedback,
-    fleet_drift,
-    internal,
-    labels,
-    models,
-    models_alerts,
-    models_panels,
-    models_runbook,
-    panels,
-    pipeline,
-    pipeline_alerts,
-    rl_feedback,
-    rl_feedback_alerts,
-    rl_feedback_panels,
-    rl_feedback_runbook,
-    stage_alerts,
-    stages,
-)
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from stagelight.catalogue import labels
 from stagelight.catalogue.rows import (
     Alert,
     Foreign,
@@ -39,13 +27,26 @@ from stagelight.catalogue.rows import (
     collected,
 )
 
-METRICS = collected(Metric, stages, feedback, rl_feedback, models, fleet_drift, internal)
-FOREIGN = collected(Foreign, pipeline)
-ALERTS = collected(Alert, stage_alerts, delivery_alerts, rl_feedback_alerts, models_alerts, pipeline_alerts)
-SLOS = collected(Slo, stage_alerts, delivery_alerts, rl_feedback_alerts)
-PANELS = collected(Panel, panels, rl_feedback_panels, models_panels)
-RECORDINGS = collected(Recording, models, fleet_drift)
-SECTIONS = collected(Section, rl_feedback_runbook, models_runbook)
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    METRICS: Mapping[str, Metric]
+    FOREIGN: Mapping[str, Foreign]
+    ALERTS: Mapping[str, Alert]
+    SLOS: Mapping[str, Slo]
+    PANELS: Mapping[str, Panel]
+    RECORDINGS: Mapping[str, Recording]
+    SECTIONS: Mapping[str, Section]
+
+_TABLES: dict[str, tuple[type[Any], str]] = {
+    "METRICS": (Metric, "stages feedback rl_feedback models fleet_drift internal"),
+    "FOREIGN": (Foreign, "pipeline"),
+    "ALERTS": (Alert, "stage_alerts delivery_alerts rl_feedback_alerts models_alerts pipeline_alerts"),
+    "SLOS": (Slo, "stage_alerts delivery_alerts rl_feedback_alerts"),
+    "PANELS": (Panel, "panels rl_feedback_panels models_panels"),
+    "RECORDINGS": (Recording, "models fleet_drift"),
+    "SECTIONS": (Section, "rl_feedback_runbook models_runbook"),
+}  #: Kind of row, and the modules of the subjects that have such rows.
 
 __all__ = [
     "ALERTS",
@@ -68,3 +69,13 @@ __all__ = [
     "Slo",
     "labels",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Put a table together, and keep it."""
+    if name not in _TABLES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    kind, subjects = _TABLES[name]
+    table = collected(kind, *(import_module(f"{__name__}.{subject}") for subject in subjects.split()))
+    globals()[name] = table
+    return table

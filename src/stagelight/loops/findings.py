@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from stagelight.alerts.finding import Kind, Level
     from stagelight.store import Store
     from stagelight.store.drift_model import Measurement
-    from stagelight.truth.assess import Assessment
+    from stagelight.truth.assessment import Assessment
     from stagelight.truth.rules import Rule
 
 EXAMPLES: Final = 5  #: Traces that an alert names.

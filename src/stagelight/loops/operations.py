@@ -72,7 +72,10 @@ def process(
     told = replace(settings, enable_trajectory_feedback_loop=anyway or settings.enable_trajectory_feedback_loop)
     system = EnhancedMonitoringSystem(told, shards=None if tenant is None else {shard_of(tenant)})
     with homes.living_in(store):
-        return system.process_rl_feedback_once(batch_size=batch_size)
+        done = system.process_rl_feedback_once(batch_size=batch_size)
+    if tenant is not None:  # what waits for others is none of its business
+        done["queue_depth"] = sum(queue.queue_depth for queue in inspect(store, tenant=tenant, limit=0))
+    return done
 
 
 def drain(

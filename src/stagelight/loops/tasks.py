@@ -16,7 +16,7 @@ from stagelight.errors import StoreError
 from stagelight.loops import findings
 from stagelight.loops.holding import alone, settings_in_force, working_store
 from stagelight.truth import rules as truth_rules
-from stagelight.truth.assess import assess, keep
+from stagelight.truth.assessment import assess, keep
 from stagelight.truth.joining import join
 from stagelight.truth.metrics import show
 

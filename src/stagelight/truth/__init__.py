@@ -17,7 +17,7 @@ from stagelight.truth.log import alog_prediction, alog_truth, log_prediction, lo
 
 if TYPE_CHECKING:
     from stagelight.truth.arrays import Judged
-    from stagelight.truth.assess import Assessment, assess, keep
+    from stagelight.truth.assessment import Assessment, assess, keep
     from stagelight.truth.bias import CoverageBias, coverage_bias
     from stagelight.truth.cbpe import Estimate, estimate
     from stagelight.truth.comparison import Comparison
@@ -60,7 +60,7 @@ __all__ = [
 
 _HOMES = {
     "arrays": ("Judged",),
-    "assess": ("Assessment", "assess", "keep"),
+    "assessment": ("Assessment", "assess", "keep"),
     "bias": ("CoverageBias", "coverage_bias"),
     "cbpe": ("Estimate", "estimate"),
     "comparison": ("Comparison",),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from stagelight.store.outcome_model import Joined
-    from stagelight.truth.assess import Assessment
+    from stagelight.truth.assessment import Assessment
     from stagelight.truth.figures import Performance
 
 STATUSES = ("OK", "WARN", "ALERT")  #: In the order of their numbers.

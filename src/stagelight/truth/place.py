@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import sys
 from typing import TYPE_CHECKING, Any, Final, Never
 
 from stagelight.catalogue import durations
@@ -88,8 +89,10 @@ class Place:
 
     def number(self, found: object, least: float = -math.inf, most: float = math.inf) -> float:
         """A finite number within bounds."""
-        is_number = isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found)
-        if not is_number or not least <= float(found) <= most:  # type: ignore[arg-type]  # a number, by the line above
+        is_number = isinstance(found, int | float) and not isinstance(found, bool)
+        # A whole number of 400 digits is a number to Python, and none to a database.
+        is_finite = is_number and abs(found) <= sys.float_info.max  # type: ignore[arg-type]  # a number, by the line above
+        if not is_finite or not least <= float(found) <= most:  # type: ignore[arg-type]  # as above
             bounds = f" from {least:g} to {most:g}" if math.isfinite(least) else ""
             self.refuse(found, f"a finite number{bounds}")
         return float(found)  # type: ignore[arg-type]  # as above

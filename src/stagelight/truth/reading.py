@@ -52,7 +52,7 @@ def records(path: Path, kind: str = "") -> Iterator[tuple[int, Any]]:
     """
     found = kind or FORMATS.get(path.suffix.lower(), "")
     if found == "parquet":
-        yield from _parquet(path)
+        yield from _told(_parquet(path))
     elif found in ("csv", "jsonl"):
         with path.open(encoding="utf-8-sig", newline="" if found == "csv" else None) as file:
             yield from read_text(file, found)
@@ -62,6 +62,20 @@ def records(path: Path, kind: str = "") -> Iterator[tuple[int, Any]]:
 
 def read_text(file: IO[str], kind: str) -> Iterator[tuple[int, Any]]:
     """Yield the records of an open text file, CSV with a header or JSON lines."""
+    return _told(_lines(file, kind))
+
+
+def _told(rows: Iterator[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
+    """Have the last record say what nobody can read: another encoding, a field without an end, a broken file."""
+    number = 0
+    try:
+        for number, record in rows:
+            yield number, record
+    except (ValueError, NotImplementedError, csv.Error) as error:
+        yield number + 1, RowError(f"cannot be read, nor what follows: {error}")
+
+
+def _lines(file: IO[str], kind: str) -> Iterator[tuple[int, Any]]:
     if kind == "csv":
         reader = csv.DictReader(file, restkey="")
         for record in reader:
@@ -76,7 +90,7 @@ def _json(line: str) -> Any:
     try:
         return json.loads(line)
     except (ValueError, RecursionError) as error:
-        return error
+        return RowError(f"not JSON: {error}")
 
 
 def _parquet(path: Path) -> Iterator[tuple[int, Any]]:
@@ -110,8 +124,8 @@ def truth_of(record: Any, *, names: Mapping[str, str], event: str = "", tenant: 
     ...          tenant="default", workspace="default").observed_at
     1772323200.0
     """
-    if isinstance(record, Exception):
-        raise RowError(f"not JSON: {record}")
+    if isinstance(record, RowError):
+        raise record
     if not isinstance(record, dict):
         raise RowError(f"expected an object of columns and values, not a {type(record).__name__}")
     found = {column: _value(column, record.get(names.get(column, column))) for column in COLUMNS}
@@ -180,7 +194,8 @@ def moment(found: Any) -> float:
 
 
 def _parsed(text: str) -> Any:
-    for read in (float, date.fromisoformat, datetime.fromisoformat):
+    # Days before seconds: 20260301 is the first of March, and no moment of 1970.
+    for read in (date.fromisoformat, float, datetime.fromisoformat):
         try:
             return read(text)
         except ValueError:

@@ -19,6 +19,8 @@ from stagelight.web.plain import plain
 from stagelight.web.tenancy import tenant_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from stagelight.store import Store
     from stagelight.store.loop import PolicyRow
     from stagelight.wire.records import Tenancy
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 MAX_ARMS = 1000
 MAX_PARAMETERS = 20
 MAX_DIMENSION = 256  #: A contextual policy keeps its square for each arm.
+MAX_NUMBERS = 1_000_000  #: Of a policy's state, all arms together: each costs about 80 bytes while it is read.
 OWNER = {"tenant": TEXT, "workspace": TEXT}
 DECLARATION = {
     "arms": {"type": "array", "items": TEXT, "minItems": 1, "maxItems": MAX_ARMS},
@@ -75,6 +78,8 @@ async def change(request: Request, name: str) -> Response:
 def _declared(request: Request, name: str, whose: Tenancy, plan: Plan) -> Response:
     try:
         refuse_names(name, plan.arms)
+        kept = _store(request).policies.get(name, tenant=whose.tenant, workspace=whose.workspace)
+        _refuse_large({*plan.arms, *(kept.state["arms"] if kept else ())}, plan.parameters)
         row = keeping.establish(_store(request), name, whose, plan)
     except PolicyError as error:
         raise HTTPException(422, str(error)) from error
@@ -84,14 +89,27 @@ def _declared(request: Request, name: str, whose: Tenancy, plan: Plan) -> Respon
 
 
 def _changed(request: Request, name: str, whose: Tenancy, what: ArmChange) -> Response:
-    _kept(request, name, whose)
+    kept = _kept(request, name, whose)
     as_kept = Plan(declared=False)
     try:
         refuse_names(name, [what.new or what.arm])
+        if what.kind == "add":
+            _refuse_large({what.arm, *kept.state["arms"]}, kept.state["parameters"])
         rows = keeping.change_arms(_store(request), name, whose, as_kept, what, tenant=tenant_of(request))
     except PolicyError as error:
         raise HTTPException(422, str(error)) from error
     return _shown(_store(request), name, whose, rows[whose])
+
+
+def _refuse_large(arms: Collection[str], parameters: Mapping[str, Any]) -> None:
+    """Refuse a policy that would be too large to be read again and again.
+
+    Raises:
+        PolicyError: It would.
+    """
+    numbers = len(arms) * (1 + parameters.get("dimension", 0)) ** 2
+    if numbers > MAX_NUMBERS:
+        raise PolicyError(f"{len(arms)} arms would need {numbers:,.0f} numbers, expected {MAX_NUMBERS:,} at most")
 
 
 def _kept(request: Request, name: str, whose: Tenancy) -> PolicyRow:
