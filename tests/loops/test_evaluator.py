@@ -165,6 +165,28 @@ def test_stored_trajectories_are_scored_when_they_have_come_to_rest(store, clock
         assert stored.evaluate_stored(store) == 0
 
 
+@pytest.mark.parametrize("claimed", ["", "victim"])
+def test_a_stored_trajectory_is_its_senders_whatever_its_spans_claim(store, clock, claimed):
+    """What a token of one tenant sent is scored for that tenant: also where no span names it, or one names another."""
+    from stagelight import _clock
+
+    router = made()
+    with stagelight.context(tenant="acme"):
+        root, first = judged(router)
+    decisions.log.flush()
+    said = {"stagelight.tenant": claimed} if claimed else {}
+    with _clock.replaced(clock=clock):
+        stored = evaluator()
+        store.traces.write([replace(root, attributes=root.attributes | said), first], tenant="acme")
+        stored.evaluate_stored(store)
+        store.traces.write([replace(first, attributes=first.attributes | {"x": 1})], tenant="rival")
+        clock.advance(seconds=2.1)
+        assert stored.evaluate_stored(store) == 1
+
+    assert [row.tenant for row in rewards(store)] == ["acme"]
+    assert store.deliveries.depth("router:default") == {("acme", "default"): 1}
+
+
 def test_a_trajectory_whose_root_never_comes_is_given_up(store, clock):
     """After ten minutes it is looked at no more."""
     from stagelight import _clock

@@ -393,6 +393,19 @@ class QueueConformance:
             "observed_at": 50.0,
         }  # fmt: skip
 
+    def test_feedback_judges_what_had_been_decided_when_it_was_said(self, store: Store) -> None:
+        """Feedback that arrives late goes to the decision before it; where clocks put all decisions after it, to the last."""
+        trace = "a" * 32
+        store.rows.write(
+            [decision(10, trace_id=trace), decision(60, trace_id=trace), decision(61, trace_id=trace, router="r2")]
+        )
+        store.rows.write([feedback(1, trace_id=trace)])  # said at 50
+        assert [one.body["decision"] for one in store.deliveries.take(WHO, 5)] == ["d10"]
+        assert store.deliveries.take("router:r2", 5) == []
+        later = "b" * 32
+        store.rows.write([decision(70, trace_id=later), decision(71, trace_id=later), feedback(2, trace_id=later)])
+        assert [one.body["decision"] for one in store.deliveries.take(WHO, 5)] == ["d71"]
+
     @pytest.mark.parametrize("turn", ["before", "after", "together"])
     def test_a_trace_teaches_each_router_by_its_latest_decision(self, store: Store, turn: str) -> None:
         """Feedback on a trace is for the last choice of each router in it; that of other owners is none of it."""

@@ -52,6 +52,25 @@ def test_a_concept_drift_alerts_when_its_cohort_is_mature_and_not_before(store: 
     assert late.verdict.reason.startswith("accuracy 0.900 before, 0.500 now (300 and 150 predictions, p = ")
 
 
+def test_what_no_join_has_looked_at_is_not_mature(store: Store) -> None:
+    """Of predictions since the last join a yes may be known and no no: judged, they made a good model an ALERT."""
+    read = rule("churn: {truth: exists, events: gone, within: 5d, compare: {baseline: 10d, current: 5d}}")
+    rows = []
+    for number in range(600):
+        right = number % 10 < 8
+        rows.append(said(f"p{number}", day=number / 30, score=0.1 if right else 0.2))
+        rows += [] if right else [came(f"t{number}", "gone", number / 30, of=f"p{number}")]
+    store.rows.write(rows)
+    joined(store, read, 16)
+
+    (found,) = truth.assess(store, read.rules["churn"], now=START + 25 * DAY)
+
+    assert found.coverage.ratio == 1.0
+    assert found.coverage.mature == 331  # of eleven days, and the moment itself
+    assert found.current.predictions == 0
+    assert found.verdict.accuracy_status == "OK"
+
+
 def test_an_assessment_is_plain_data(store: Store) -> None:
     """It can be printed as JSON, with the figures that are worked out of others."""
     found = a_month(store, rule(DIGIT), turned_on=99, now=19).as_dict()

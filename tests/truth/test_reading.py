@@ -73,7 +73,7 @@ def test_a_column_that_is_nearly_ours_is_named() -> None:
     with pytest.raises(RowError, match=r"Did you mean 'observed_on'\? --map names their columns"):
         truth(record)
     with pytest.raises(RowError, match="not JSON"):
-        truth(ValueError("Expecting value"))
+        truth(RowError("not JSON: Expecting value"))
     with pytest.raises(RowError, match="expected an object of columns and values, not a list"):
         truth([1])
 

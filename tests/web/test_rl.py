@@ -12,7 +12,7 @@ import pytest
 from serving import Served, served
 from stagelight import _clock, _guard
 from stagelight.sink.rows import Decision, Feedback
-from stagelight.store.loop import Item, consumer_of
+from stagelight.store.loop import Item, consumer_of, shard_of
 
 ARMS = ["small", "large"]
 DECLARED = {"arms": ARMS}
@@ -212,6 +212,20 @@ def test_a_batch_by_hand_does_not_tell_what_waits_for_others(guarded):
     done = guarded.client.post("/api/rl/process", json={"anyway": True, "batch_size": 1}, headers=acme).json()
 
     assert (off["queue_depth"], done["processed"], done["queue_depth"]) == (2, 1, 1)
+
+
+def test_a_batch_by_hand_learns_nothing_of_others(guarded):
+    """A tenant's admin processes that tenant's rewards alone, also where another tenant shares its shard."""
+    neighbour = next(name for name in map("t{}".format, range(10_000)) if shard_of(name) == shard_of("acme"))
+    acme = guarded.token("admin")
+    guarded.client.post("/api/routers/default", json=DECLARED, headers=acme)
+    queued(guarded, 2, tenant="acme")
+    queued(guarded, 3, tenant=neighbour)
+
+    done = guarded.client.post("/api/rl/process", json={"anyway": True}, headers=acme).json()
+
+    assert (done["processed"], done["queue_depth"]) == (2, 0)
+    assert sum(guarded.store.deliveries.depth("router:default", neighbour).values()) == 3
 
 
 def test_a_change_of_arms_stays_within_the_tokens_tenant(guarded):

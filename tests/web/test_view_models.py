@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judged_models import DAY, DAYS, NS, a_model, alert, measurement, verdict
+from late_truth import START, came, joined, rule, said
 from stagelight.store import open_store
 from stagelight.store.outcome_model import Coverage
+from stagelight.truth import assess, keep
 from stagelight.web.view_lines import APART, HEIGHT, TICKS, apart, dates, foot, lines, top
 from stagelight.web.view_models import VERSIONS_SHOWN, models
 from stagelight.web.view_told import told
@@ -45,8 +47,16 @@ def test_every_figure_stands_in_the_picture_in_its_order(points):
         assert [dot.value for dot in line.dots] == known
         assert all(0 <= dot.x <= 100 and 0 <= dot.y <= HEIGHT for dot in line.dots)
         assert all(one.x <= other.x for one, other in pairwise(line.dots))
-        assert line.path.count("M") <= 1 + sum(value is None for _, value in points)
+        gaps = [value is None for _, value in points]
+        assert line.path.count("M") == sum(before and not here for before, here in pairwise([True, *gaps]))
         assert "nan" not in line.path
+
+
+def test_what_is_beyond_the_scale_stands_at_its_edge():
+    """A figure below the foot is not drawn outside of the picture, and is told as it is."""
+    (line,) = lines({"a": [(0, 0.2), (1, 0.75)]}, low=0.5).lines
+
+    assert [(dot.y, dot.value) for dot in line.dots] == [(HEIGHT, 0.2), (HEIGHT / 2, 0.75)]
 
 
 @given(moments, st.floats(0, 1e9))
@@ -84,11 +94,11 @@ def test_moments_no_calendar_knows_do_no_harm():
 
 @given(st.lists(st.floats(0, HEIGHT), max_size=5).map(sorted))
 def test_words_at_the_ends_of_lines_do_not_cover_each_other(places):
-    """Each is a word's height from the next, in the order of the lines, and none below the picture."""
+    """Each is a word's height from the next, in the order of the lines, and none leaves the picture."""
     moved = apart(places)
 
     assert all(other - one >= APART - 1e-9 for one, other in pairwise(moved))
-    assert all(place <= HEIGHT for place in moved)
+    assert all(0 <= place <= HEIGHT for place in moved)
 
 
 @given(st.lists(st.floats(0, 1), max_size=9))
@@ -170,6 +180,23 @@ def test_bias_of_coverage_is_a_sentence():
 
     assert "are not like those without" in one.bias
     assert other.bias.startswith("Predictions with truth are like those without (distance of their scores 0.010")
+
+
+def test_what_an_assessment_keeps_is_what_the_page_reads(tmp_path):
+    """Curve, bias and expectation come to the page by the kept verdict: no prediction is read again."""
+    churn = rule("churn: {truth: exists, events: [left], within: 10d, compare: {baseline: 20d, current: 10d}}")
+    now = 45.0
+    with open_store(tmp_path / "assessed.db") as store:
+        store.rows.write([said(f"p{at}", day=at / 10, score=at % 10 / 10) for at in range(400)])
+        store.rows.write([came(f"t{at}", "left", at / 10 + 1, of=f"p{at}") for at in range(400) if at % 10 > 4])
+        joined(store, churn, now)
+        for found in assess(store, churn.rules["churn"], now=START + now * DAY):
+            keep(store, found, judged_ns=int((START + now * DAY) * NS))
+        (view,) = models(store, now_ns=int((START + now * DAY) * NS)).versions
+
+    assert sum(point.size for point in view.curve) == view.last.verdict.current_size == 100
+    assert (view.immature, round(view.expected["value"], 2)) == (49, 1.0)
+    assert view.last.bias == ""  # silence is an answer here, so there are none without truth
 
 
 def test_reliability_in_the_picture_and_in_words():

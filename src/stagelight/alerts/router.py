@@ -127,6 +127,7 @@ class AlertRouter:
             )
         parts = self._sorted(found)
         channels = self._send([one.alert() for one in parts.sent])
+        self._revive([one.alert() for one in parts.repeated])
         self._note(parts, taken=bool(channels))
         unsent = parts.sent if parts.sent and not channels else []
         return Routed(
@@ -178,6 +179,15 @@ class AlertRouter:
         emitted = [emit(alert) for alert in alerts]  # each of them, also after one that failed
         return all(emitted)
 
+    def _revive(self, alerts: Sequence[Alert]) -> None:
+        """Have Alertmanager see what fires again within the day, whose end it was told; it knows whom to tell how often."""
+        store = self._at()
+        if store is None or not alerts:
+            return
+        outbox, now = Outbox(store.outbox), _clock.wall_ns()
+        firing = {_key(one) for one in outbox.current() if one.firing}
+        outbox.put((one, now) for one in alerts if _key(one) not in firing)
+
     def _note(self, parts: _Sorted, *, taken: bool) -> None:
         """Written after the sending: a crash in between repeats an alert, and loses none."""
         store, now = self._at(), _clock.wall_ns()
@@ -207,9 +217,12 @@ def _read(given: Sequence[Finding | Mapping[str, Any]]) -> tuple[list[Finding], 
     refused: list[str] = []
     for one in given:
         try:
-            found.append(finding(one))
-        except AlertError as error:
+            made = finding(one)
+            made.alert()  # a figure that is none would spoil the whole batch later
+        except (AlertError, TypeError, ValueError, AttributeError, LookupError) as error:
             refused.append(str(error))
+        else:
+            found.append(made)
     return found, tuple(refused)
 
 

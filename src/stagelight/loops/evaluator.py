@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stagelight import _clock, _guard
@@ -45,7 +46,7 @@ class TrajectoryEvaluator:
         self._settings = settings
         self._scorer = scorer
         self._after: int | None = None
-        self._pending: OrderedDict[str, tuple[str, int]] = OrderedDict()
+        self._pending: OrderedDict[tuple[str, str], int] = OrderedDict()  # tenant and trace: ids are not ours to give
 
     @property
     def enabled(self) -> bool:
@@ -67,20 +68,27 @@ class TrajectoryEvaluator:
             return 0
         self._look(store)
         now = _clock.monotonic_ns()
-        ripe = [(trace_id, *seen) for trace_id, seen in self._pending.items() if now - seen[1] >= SETTLE_NS]
+        ripe = [(*key, seen_ns) for key, seen_ns in self._pending.items() if now - seen_ns >= SETTLE_NS]
         emitted = 0
-        for trace_id, tenant, seen_ns in ripe:
+        for tenant, trace_id, seen_ns in ripe:
             trace = store.traces.get(trace_id, tenant=tenant)
             done = trace is not None and any(not span.parent_id for span in trace.spans)
             if trace is not None and done:
-                emitted += _guard.attempt("loops", self.evaluate, trace.spans) or 0
+                emitted += _guard.attempt("loops", self.evaluate, trace.spans, tenant=tenant) or 0
             if done or now - seen_ns >= GIVE_UP_NS:
-                self._pending.pop(trace_id, None)
+                self._pending.pop((tenant, trace_id), None)
         return emitted
 
-    def evaluate(self, spans: Sequence[SpanRecord]) -> int:
-        """Score one trace and emit the reward for each decision in it; return how many were emitted."""
+    def evaluate(self, spans: Sequence[SpanRecord], *, tenant: str = "") -> int:
+        """Score one trace and emit the reward for each decision in it; return how many were emitted.
+
+        Args:
+            spans: All of it.
+            tenant: Whose it is, where that was proved; what its attributes say if empty.
+        """
         found = trajectory_of(spans)
+        if found is not None and tenant:
+            found = replace(found, owner=found.owner._replace(tenant=tenant))
         if found is None or not self.enabled or not self._sampled(found.trace_id):
             return 0
         parts = self._scored(found)
@@ -111,8 +119,7 @@ class TrajectoryEvaluator:
             for numbered in page:
                 self._after = numbered.id
                 if decision_of(numbered.span) is not None:
-                    span = numbered.span
-                    self._pending[span.trace_id] = span.tenancy.tenant, _clock.monotonic_ns()
+                    self._pending[numbered.tenant, numbered.span.trace_id] = _clock.monotonic_ns()
                     while len(self._pending) > MAX_PENDING:
                         self._pending.popitem(last=False)
             if len(page) < PAGE:

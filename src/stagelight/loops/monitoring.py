@@ -43,6 +43,7 @@ class EnhancedMonitoringSystem:
         scorer: Scorer | None = None,
         stored: bool = False,
         shards: Container[int] | None = None,
+        tenant: str | None = None,
     ) -> None:
         """Prepare; nothing runs before it is told to.
 
@@ -52,12 +53,14 @@ class EnhancedMonitoringSystem:
             stored: Score the traces that others send to the store, as `stagelight serve` does; else those that finish in
                 this process.
             shards: The parts of the queue (0 to 63, by tenant) that this process serves; all of them if None.
+            tenant: Whose rewards it serves; everybody's if None.
 
         Raises:
             ConfigurationError: A variable does not parse.
         """
         self.settings = knobs(settings)
         self._shards = shards
+        self._tenant = tenant
         self._stored = stored
         self._labels: Mapping[str, str] | None = None
         self._size = BatchSize(self.settings.rl_feedback_batch_size)
@@ -138,7 +141,8 @@ class EnhancedMonitoringSystem:
             return _nothing(NO_ROUTING)
         if not found:
             return _nothing(NO_ROUTER)
-        return _summed(found, batch_size or self.settings.rl_feedback_batch_size, self._shards)
+        size = batch_size or self.settings.rl_feedback_batch_size
+        return _summed(found, size, self._shards, self._tenant)
 
     def _evaluate_stored(self) -> None:
         from stagelight.routing import homes
@@ -184,8 +188,8 @@ def _routers(labels: Mapping[str, str] | None) -> list[ModelRouter]:
     return [*([default] if default else []), *(router for router in known() if router.name != DEFAULT)]
 
 
-def _summed(routers: list[ModelRouter], size: int, shards: Container[int] | None) -> dict[str, Any]:
-    done = [router.process_trajectory_feedback(size, shards=shards) for router in routers]
+def _summed(routers: list[ModelRouter], size: int, shards: Container[int] | None, tenant: str | None) -> dict[str, Any]:
+    done = [router.process_trajectory_feedback(size, shards=shards, tenant=tenant) for router in routers]
     summary: dict[str, Any] = {
         name: sum(getattr(each, name) for each in done) for name in ("processed", "failed", "queue_depth")
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from stagelight.loops.monitoring import EnhancedMonitoringSystem
 from stagelight.routing import homes
-from stagelight.store.loop import ROUTER, consumer_of, shard_of
+from stagelight.store.loop import ROUTER, consumer_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,12 +65,12 @@ def process(
     Args:
         store: Where the queue is.
         settings: Whether the loop is on, and how large a batch is.
-        tenant: Serve the part of the queue with this tenant's items; all of it if None.
+        tenant: Whose rewards; everybody's if None.
         batch_size: How many at most; RL_FEEDBACK_BATCH_SIZE if None.
         anyway: Although ENABLE_TRAJECTORY_FEEDBACK_LOOP is off.
     """
     told = replace(settings, enable_trajectory_feedback_loop=anyway or settings.enable_trajectory_feedback_loop)
-    system = EnhancedMonitoringSystem(told, shards=None if tenant is None else {shard_of(tenant)})
+    system = EnhancedMonitoringSystem(told, tenant=tenant)
     with homes.living_in(store):
         done = system.process_rl_feedback_once(batch_size=batch_size)
     if tenant is not None:  # what waits for others is none of its business

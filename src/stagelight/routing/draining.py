@@ -32,7 +32,13 @@ class Processed:
 
 
 def drain(
-    store: Store, consumer: str, teacher: Teacher, *, limit: int, shards: Container[int] | None = None
+    store: Store,
+    consumer: str,
+    teacher: Teacher,
+    *,
+    limit: int,
+    shards: Container[int] | None = None,
+    tenant: str | None = None,
 ) -> tuple[Settled | None, str]:
     """Learn from up to `limit` items of `consumer`; return what became of them, or why nothing did.
 
@@ -40,7 +46,7 @@ def drain(
         StoreError: The store cannot be used; what was taken is handed out again when its lease ends.
     """
     began = _clock.monotonic_ns()
-    items = store.deliveries.take(consumer, limit, lease_seconds=LEASE_S, shards=shards)
+    items = store.deliveries.take(consumer, limit, lease_seconds=LEASE_S, shards=shards, tenant=tenant)
     if not items:
         return None, ""
     with trace_stage(STAGE, attributes={"stagelight.consumer": consumer, "stagelight.items": len(items)}):

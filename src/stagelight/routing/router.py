@@ -112,7 +112,7 @@ class ModelRouter:
         return self._draws.shares(policy, tuple(eligible or policy.arms), tuple(context))
 
     def process_trajectory_feedback(
-        self, batch_size: int = BATCH, *, shards: Container[int] | None = None
+        self, batch_size: int = BATCH, *, shards: Container[int] | None = None, tenant: str | None = None
     ) -> Processed:
         """Learn from up to `batch_size` rewards that wait, each exactly once; never raises.
 
@@ -121,10 +121,11 @@ class ModelRouter:
         Args:
             batch_size: How many at most.
             shards: The parts of the queue (0 to 63, by tenant) to serve; all of them if None.
+            tenant: Whose rewards; everybody's if None.
         """
         done: Processed | None = None
         with _guard.guard("routing"):
-            done = self._processed(batch_size, shards)
+            done = self._processed(batch_size, shards, tenant)
         return done or Processed(
             0, 0, len(self.trajectory_feedback_queue), "an error inside stagelight; its log says more"
         )
@@ -223,14 +224,16 @@ class ModelRouter:
         for owner, row in rows.items():
             self._copies.take(home, owner, row)
 
-    def _processed(self, batch_size: int, shards: Container[int] | None) -> Processed:
+    def _processed(self, batch_size: int, shards: Container[int] | None, tenant: str | None) -> Processed:
         home = self.home()
         if home.store is None:
             return Processed(
                 0, 0, home.depth(self.name), f"the queue is on {home.key}, and `stagelight serve` there drains it"
             )
         decisions.log.flush()
-        settled, reason = drain(home.store, consumer_of(self.name), Teacher(self.plan), limit=batch_size, shards=shards)
+        settled, reason = drain(
+            home.store, consumer_of(self.name), Teacher(self.plan), limit=batch_size, shards=shards, tenant=tenant
+        )
         if settled is not None:
             learned = {Tenancy(item.tenant, item.workspace) for item in settled.done}
             used = learned.intersection(self._copies.owners(home))

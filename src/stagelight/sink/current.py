@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from stagelight.config import Settings
     from stagelight.sink.rows import Row, Sink
 
-NO_SINK = "no store configured: set STAGELIGHT_STORE or STAGELIGHT_URL and call stagelight.configure()"
+NO_SINK = (
+    "no store configured: set STAGELIGHT_STORE or STAGELIGHT_URL and call stagelight.configure(), without "
+    "OTEL_SDK_DISABLED=true, which turns all of it off"
+)
 
 _sink: Sink | None = None
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 LOCK = 0x57A6  #: Our room among PostgreSQL's advisory locks.
 LOCKS = 1024
+SKEW_S = 1.0  #: By which the clocks of two programs may differ.
 
 
 Key: TypeAlias = "tuple[str, str, str]"  #: Tenant, workspace, id.
@@ -148,7 +149,7 @@ def _judged(connection: sa.Connection, said: Sequence[Any]) -> Iterator[tuple[An
         elif not (found := by_prediction.get(_own(row, row.prediction_id), [])):
             of = {row.trace_id, *(one.trace_id for one in traced.get(_own(row, row.prediction_id), ()))}
             found = [one for trace_id in sorted(of) for one in by_trace.get(_own(row, trace_id), [])]
-        yield row, _latest(found)
+        yield row, _latest(found, row.observed_at)
 
 
 def _each(connection: sa.Connection, statement: sa.Select[Any], names: Iterable[str], **owner: str) -> Iterator[Any]:
@@ -181,9 +182,12 @@ def _grouped(rows: Iterable[Any], id_name: str) -> dict[Key, list[Any]]:
     return found
 
 
-def _latest(found: Iterable[Any]) -> list[Any]:
+def _latest(found: Iterable[Any], said_at: float) -> list[Any]:
+    """Of each router the latest decision that whoever judges can have seen; all count where clocks say that none was."""
+    made = list(found)
+    seen = [one for one in made if one.observed_at <= said_at + SKEW_S]
     routers: dict[str, Any] = {}
-    for one in sorted(found, key=lambda one: (one.observed_at, one.decision_id)):
+    for one in sorted(seen or made, key=lambda one: (one.observed_at, one.decision_id)):
         routers[one.router] = one
     return list(routers.values())
 

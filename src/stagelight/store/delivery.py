@@ -65,7 +65,13 @@ class Deliveries:
             return insert(connection, self._database, items)
 
     def take(
-        self, consumer: str, limit: int, *, lease_seconds: float = 30.0, shards: Container[int] | None = None
+        self,
+        consumer: str,
+        limit: int,
+        *,
+        lease_seconds: float = 30.0,
+        shards: Container[int] | None = None,
+        tenant: str | None = None,
     ) -> list[Item]:
         """Lease up to `limit` items, the oldest first; until the lease ends nobody else is given them.
 
@@ -77,10 +83,15 @@ class Deliveries:
             limit: How many at most.
             lease_seconds: How long they are ours, at most 300.
             shards: The parts of the queue to look at; all of them if None.
+            tenant: Whose items; everybody's if None.
         """
         if limit < 1:
             return []
-        return self._lease(oldest().where(*within(shards)), {"who": clean(consumer), "most": limit}, lease_seconds)
+        return self._lease(
+            oldest().where(*within(shards), *owned(delivery, tenant)),
+            {"who": clean(consumer), "most": limit},
+            lease_seconds,
+        )
 
     def _lease(self, chosen: sa.Select[Any], given: Mapping[str, Any], lease_seconds: float) -> list[Item]:
         """Lease the first of what is `chosen` and due."""

@@ -99,6 +99,7 @@ class NumberedSpan:
 
     id: int
     span: SpanRecord
+    tenant: str = ""  #: Under which it is kept; its attributes may claim another, or say nothing.
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,7 +156,9 @@ class Judgements:
 
 
 def _mature(now: float) -> sa.ColumnElement[bool]:
-    return predictions.c.observed_at + outcome_rules.c.maturity_seconds <= now
+    """Its time had come when it was last joined: after that only a yes would be known of it, and each no be missing."""
+    ends = predictions.c.observed_at + outcome_rules.c.maturity_seconds
+    return sa.and_(ends <= now, ends <= outcome_rules.c.joined_at)
 
 
 def _holds() -> sa.ColumnElement[bool]:

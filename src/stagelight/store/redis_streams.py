@@ -72,7 +72,7 @@ class StreamedDeliveries(Deliveries):
             )
         except ValueError as error:
             raise ConfigurationError(
-                f"STAGELIGHT_REDIS_URL: found {url!r}, expected an address such as redis://localhost:6379/0"
+                f"STAGELIGHT_REDIS_URL: found {_without_password(url)!r}, expected an address such as redis://localhost:6379/0"
             ) from error
         self._failures = redis.RedisError
         self._refusals = redis.ResponseError
@@ -92,11 +92,19 @@ class StreamedDeliveries(Deliveries):
         self._name([(item.consumer, item.tenant, item.workspace, item.feedback_id) for item in items])
 
     def take(
-        self, consumer: str, limit: int, *, lease_seconds: float = 30.0, shards: Container[int] | None = None
+        self,
+        consumer: str,
+        limit: int,
+        *,
+        lease_seconds: float = 30.0,
+        shards: Container[int] | None = None,
+        tenant: str | None = None,
     ) -> list[Item]:
         """Lease up to `limit` items: those that the streams name, else what the database alone knows of."""
         if limit < 1:
             return []
+        if tenant is not None:  # streams know shards alone; an id that is left in one is found settled later
+            return super().take(consumer, limit, lease_seconds=lease_seconds, shards=shards, tenant=tenant)
         found: list[Item] = []
         while len(found) < limit and not _suspect(found):
             named = self._named(consumer, limit - len(found), shards)
@@ -238,3 +246,12 @@ def _stream(consumer: str, shard: int) -> str:
 def _key(text: str) -> tuple[str, str, str]:
     tenant, workspace, feedback_id = json.loads(text)
     return tenant, workspace, feedback_id
+
+
+def _without_password(url: str) -> str:
+    """Fit to be shown: what stands before the last @ may be a password.
+
+    >>> _without_password("rediss//me:secret@host")
+    '…@host'
+    """
+    return f"…@{url.rpartition('@')[2]}" if "@" in url else url

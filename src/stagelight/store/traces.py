@@ -120,7 +120,7 @@ class Traces:
         with self._database.reading() as connection:
             rows = connection.execute(chosen).all()
             senders = resources.load(connection, {row.resource for row in rows})
-        return [NumberedSpan(row.id, codec.span_of(row, row.trace_id, senders)) for row in rows]
+        return [NumberedSpan(row.id, codec.span_of(row, row.trace_id, senders), row.tenant) for row in rows]
 
     def last_id(self) -> int:
         """Return the number of the newest span: where following begins; 0 while there is none."""

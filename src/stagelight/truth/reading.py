@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from stagelight.errors import ConfigurationError, MissingExtraError, RowError, did_you_mean
+from stagelight.errors import ConfigurationError, MissingExtraError, RowError, StagelightError, did_you_mean
 from stagelight.sink import codec
 from stagelight.sink.rows import Truth
 
@@ -71,6 +71,8 @@ def _told(rows: Iterator[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
     try:
         for number, record in rows:
             yield number, record
+    except StagelightError:
+        raise
     except (ValueError, NotImplementedError, csv.Error) as error:
         yield number + 1, RowError(f"cannot be read, nor what follows: {error}")
 

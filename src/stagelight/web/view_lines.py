@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 WIDTH: Final = 1000.0
 HEIGHT: Final = 100.0
 TICKS: Final = 6  #: Dates under a picture, at most.
+DOTS: Final = 60  #: Of one line.
 APART: Final = 13.0  #: Percent of the height between two words at the lines' ends.
 HOUR: Final = 3600.0
 DAY: Final = 24 * HOUR
@@ -52,6 +53,11 @@ class Line:
     def last(self) -> float:
         """The latest figure."""
         return self.dots[-1].value
+
+    @property
+    def shown(self) -> tuple[Dot, ...]:
+        """The figures that are marked one by one; none where they would cover the line."""
+        return self.dots if len(self.dots) <= DOTS else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ ALERTS_LOOKED_AT: Final = 200
 VERSIONS_SHOWN: Final = 12  #: With pictures; the others stand in the table above them.
 VERSIONS_LISTED: Final = 200
 VERDICTS: Final = 2_000
-MEASUREMENTS: Final = 10_000
+MEASUREMENTS: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
