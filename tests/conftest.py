@@ -13,6 +13,9 @@ from opentelemetry import trace
 from opentelemetry._logs import _internal as logs
 from opentelemetry.metrics import _internal as metrics
 
+from stagelight import _guard
+from stagelight.store import current
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -110,6 +113,13 @@ def _no_provider_is_left_behind() -> Iterator[None]:
         if getattr(module, name) is not value:
             setattr(module, name, value)
             getattr(module, once)._done = value is not None
+
+
+@pytest.fixture(autouse=True)
+def _no_state_is_left_behind() -> None:
+    """What an earlier test had the guard count, or the process work on, is none of the next one's."""
+    _guard.forget()
+    current.use(None)
 
 
 def folder_of(nodeid: str) -> str:

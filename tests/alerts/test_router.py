@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stagelight import _clock, config
+from stagelight import _clock, _guard, config
 from stagelight.alerts import AlertRouter, Finding, route_concept_drift_alerts
 from stagelight.alerts.finding import finding
 from stagelight.alerts.outbox import Outbox
@@ -242,6 +242,15 @@ def test_a_figure_that_is_none_spoils_its_own_finding_alone(store: Store) -> Non
 
     assert [one.model for one in routed.sent] == ["churn"]
     assert len(routed.refused) == 2
+
+
+def test_route_concept_drift_alerts_never_raises(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
+    """Nothing found, nothing given, a channel that cannot be prepared: an answer that says so."""
+    assert store.outbox.recent() == []
+    assert route_concept_drift_alerts(None, None, 1, 1)["analysed"] == 0  # type: ignore[arg-type]  # as callers may
+    monkeypatch.setenv("STAGELIGHT_ENABLE_SLACK", "true")
+    assert "no channel could be prepared" in route_concept_drift_alerts([], [worse()], 1, 1)["reason"]
+    _guard.forget()
 
 
 @pytest.mark.parametrize(

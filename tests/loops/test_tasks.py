@@ -78,6 +78,19 @@ def predicted(store: Store, clock: SteppingClock, *, days: range, right: float, 
     store.rows.write(rows)
 
 
+def scored(store: Store, clock: SteppingClock, count: int, *, name: str = "m") -> None:
+    """Predictions of just now, with scores that are spread from .1 on."""
+    store.rows.write(
+        [
+            Prediction(
+                prediction_id=f"{name}{number}", type="trigger", model_version="v1", score=0.1 + number / 1000,
+                observed_at=clock.now - 60,
+            )
+            for number in range(count)
+        ]
+    )  # fmt: skip
+
+
 def test_a_model_that_got_worse_is_joined_judged_and_told_of(store: Store, clock: SteppingClock) -> None:
     """One run says what predictions turned out to be, compares, keeps the verdict, and tells with figures and examples."""
     predicted(store, clock, days=range(4, 8), right=0.9)
@@ -166,8 +179,28 @@ def test_a_store_that_is_away_means_skipped_and_the_next_run_catches_up(
     assert loops.run_feedback_loop_short_window()["joined"]["trigger"]["revisions"] == 600
 
 
-def test_of_two_workers_one_runs(store: Store, clock: SteppingClock) -> None:
+def test_a_run_after_a_killed_one_waits_for_its_lease(store: Store, clock: SteppingClock) -> None:
+    """The killed worker's lease ends while the next one waits, and the run is not lost until next week."""
+    predicted(store, clock, days=range(1, 2), right=0.9)
+    store.leases.take(tasks.name_of("short"), "killed", seconds=15)
+    threading.Timer(0.7, clock.advance, kwargs={"seconds": 16}).start()
+    assert loops.run_feedback_loop_short_window()["status"] == "ok"
+
+
+def test_too_little_data_ends_no_alert(store: Store, clock: SteppingClock) -> None:
+    """Drift that was found is not over because hardly anybody came since."""
+    predicted(store, clock, days=range(1, 2), right=0, each=1000)
+    loops.check_drift()
+    for number, count in enumerate((400, 20)):
+        clock.advance(days=2)
+        scored(store, clock, count, name=f"m{number}")
+        loops.check_drift()
+    assert [kept.ends_ns > clock.wall_ns() for kept in store.outbox.recent()] == [True]
+
+
+def test_of_two_workers_one_runs(store: Store, clock: SteppingClock, monkeypatch: pytest.MonkeyPatch) -> None:
     """While one worker is at a task, the other skips it and says so; a type that is being joined is left to its worker."""
+    monkeypatch.setattr(tasks, "PATIENCE_S", 0.0)
     predicted(store, clock, days=range(1, 2), right=0.9)
     with holding.alone(store, tasks.name_of("short")) as mine:
         assert mine
@@ -195,13 +228,7 @@ def test_drift_of_scores_is_told_of_without_labels(store: Store, clock: Stepping
     predicted(store, clock, days=range(1, 2), right=0, each=1000)
     assert loops.check_drift()["drifted"] == 0
     clock.advance(days=2)
-    moved = [
-        Prediction(
-            prediction_id=f"m{number}", type="trigger", model_version="v1", score=0.1 + number / 1000, observed_at=clock.now - 60
-        )
-        for number in range(400)
-    ]  # fmt: skip
-    store.rows.write(moved)
+    scored(store, clock, 400)
     done = loops.check_drift()
     assert done["drifted"] == 1
     (alert,) = done["routed"]["alerts"]

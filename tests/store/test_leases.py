@@ -44,6 +44,13 @@ def test_a_dead_holder_is_followed(store: Store, stepping: SteppingClock) -> Non
     assert not store.leases.take("join", "third", seconds=60)
 
 
+def test_a_clock_that_is_set_back_frees_a_lease(store: Store, stepping: SteppingClock) -> None:
+    """A dead holder's lease must not last for the hour that the clock went back."""
+    assert store.leases.take("join", "dead", seconds=60)
+    stepping.set_back(seconds=3600)
+    assert store.leases.take("join", "next", seconds=60)
+
+
 def test_a_block_that_fails_frees_its_lease_and_is_not_done(store: Store) -> None:
     """An error inside the block passes through; the next one may run at once."""
 

@@ -52,6 +52,13 @@ def test_what_is_not_said_has_a_default() -> None:
     assert (rule.compare.baseline_s, rule.compare.current_s) == (28 * DAY, 7 * DAY)
 
 
+def test_a_schedule_that_no_task_runs_by_is_refused() -> None:
+    """A type under a schedule of another name was never joined, and nothing said so."""
+    text = "schedules: {short: {every: 4h}, hourly: {every: 1h}}\ntypes: {churn: {truth: exists, events: e, within: 1d, schedule: hourly}}"
+    with pytest.raises(ConfigurationError, match=r"types\.churn\.schedule: found 'hourly', expected one of short\."):
+        rules.parse(text.encode())
+
+
 def test_a_class_has_no_answer_without_an_event() -> None:
     """Silence says nothing of a class, so `last` without a threshold leaves it open."""
     assert of("truth: last, events: label, within: 5d").rules["churn"].labelling.negative_on_maturity is False

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from stagelight.alerts.router import AlertRouter
+from stagelight import _guard
+from stagelight.alerts.router import AlertRouter, Routed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -37,8 +38,9 @@ def route_concept_drift_alerts(
         `sent`, `low`, `repeated`, `limited`: how many alerts; `actions`: what was recommended; `channels`, `refused`,
         `reason`; `analysed`, `baseline_days`, `current_days`.
     """
-    given = list(alerts)
-    routed = (router or AlertRouter()).route_batch(given)
+    given = list(alerts or ())
+    made = router or _guard.attempt("alerts", AlertRouter)
+    routed = made.route_batch(given) if made else Routed(reason="no channel could be prepared; the log says why")
     counts = {name: len(getattr(routed, name)) for name in ("sent", "low", "repeated", "limited")}
     return counts | {
         "actions": [
@@ -48,7 +50,7 @@ def route_concept_drift_alerts(
         "channels": list(routed.channels),
         "refused": list(routed.refused),
         "reason": routed.reason,
-        "analysed": len(list(drift_results)),
+        "analysed": len(list(drift_results or ())),
         "baseline_days": baseline_days,
         "current_days": current_days,
     }

@@ -179,14 +179,16 @@ class Settings:
     enable_slack: bool = setting(
         default=False, variable="STAGELIGHT_ENABLE_SLACK", help_text="Tell Slack of models that got worse."
     )
-    slack_url: str = setting("", "STAGELIGHT_SLACK_URL", "Slack's address as Apprise writes it, slack://…", secret=True)
+    slack_url: str = setting(
+        "", "STAGELIGHT_SLACK_URL", "Slack's address as Apprise writes it, slack://token.", secret=True
+    )
     enable_email: bool = setting(
         default=False, variable="STAGELIGHT_ENABLE_EMAIL", help_text="Mail people of models that got worse."
     )
     email_url: str = setting(
         "",
         "STAGELIGHT_EMAIL_URL",
-        "The mail account as Apprise writes it, mailto://user:password@host?to=…",
+        "The mail account as Apprise writes it, mailto://user:password@host?to=address.",
         secret=True,
     )
     host: str = setting("127.0.0.1", "STAGELIGHT_HOST", "Address `stagelight serve` listens on.")

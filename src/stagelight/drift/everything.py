@@ -32,6 +32,7 @@ def check_store(
     store = store or current()
     if store is None:
         return []
+    store.drift.end_unseen()  # of models that predict no more, which nothing below looks at
     found = []
     for tenant, workspace, model in store.drift.models(since=_clock.wall_ns() / 1e9 - window_hours * HOUR):
         monitor = Monitor(

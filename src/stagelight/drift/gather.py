@@ -13,13 +13,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from stagelight.drift.bins import Bins
+    from stagelight.drift.held import Owner
     from stagelight.drift.sketch import Sketch
+    from stagelight.store import Store
     from stagelight.store.drift_model import Seen
 
 SCORE = "score"  #: The feature that every prediction may have.
 FEATURES = 200  #: Of a model version that are watched, at most.
 RECENT = 2_000  #: Rows of a version kept to find an example among.
 MOST_RAW = 100_000
+ROOM = 10  #: Rows read for each that a first reference needs, since not every row tells every feature.
 
 
 @dataclass
@@ -101,6 +104,20 @@ class Gathering:
         for number, (name, value) in enumerate(row.features.items()):
             if number < FEATURES and name != SCORE and (self._wanted is None or name in self._wanted) and _plain(value):
                 yield name, value
+
+
+def first_rows(
+    store: Store, model: str, owner: Owner, version: str, *, until: float, freeze_after: int, wanted: frozenset[str] | None
+) -> dict[Key, Held]:
+    """Return the references that the first rows of a version make, however long ago it began to predict."""
+    gathering = Gathering({}, freeze_after=freeze_after, wanted=wanted)
+    for rows in store.drift.seen(
+        model, **owner, since=0.0, until=until, model_version=version, limit=ROOM * freeze_after
+    ):
+        gathering.add(rows)
+        if all(found.held for found in gathering.features.values()):
+            break
+    return {key: found.held for key, found in gathering.features.items() if found.held}
 
 
 def _plain(value: Any) -> bool:

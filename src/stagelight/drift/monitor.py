@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stagelight import _clock, _guard
 from stagelight.drift import published, settling
 from stagelight.drift.comparison import judge
-from stagelight.drift.gather import SCORE, Gathering
+from stagelight.drift.gather import SCORE, Gathering, first_rows
 from stagelight.drift.held import Held, Key, Owner, References
 from stagelight.drift.measured import measurement
 from stagelight.drift.reference import Reference
@@ -163,6 +163,8 @@ class Monitor:
             if self._trailing:
                 self._look_back(now)
             gathering = self._gathered(now - self._window, now)
+            if self._began(gathering, now):
+                gathering = self._gathered(now - self._window, now)
             frozen = {key: found.held for key, found in gathering.features.items() if found.held and found.frozen}
             self._references.keep(frozen, "frozen", self._store)
             stored = {key: found.sketch for key, found in gathering.features.items() if found.sketch is not None}
@@ -235,6 +237,24 @@ class Monitor:
             ):
                 gathering.add(rows)
         return gathering
+
+    def _began(self, gathering: Gathering, now: float) -> bool:
+        """Make the first rows of each version that has no reference one, were they before the window; say if there are any."""
+        store, known = self._store, {key.model_version for key in self._references.held}
+        made: dict[Key, Held] = {}
+        if store is not None and self._freeze_after:
+            for version in {key.model_version for key in gathering.features} - known:
+                made |= first_rows(
+                    store,
+                    self.model,
+                    self._owner,
+                    version,
+                    until=now,
+                    freeze_after=self._freeze_after,
+                    wanted=self._features,
+                )
+        self._references.keep(made, "frozen", store)
+        return bool(made)
 
     def _at_hand(self, now: float) -> dict[Key, Reference]:
         """Return what there is within the window as references: of this process's streams, else of the store."""

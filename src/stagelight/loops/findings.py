@@ -33,9 +33,8 @@ def result_of(found: Assessment) -> dict[str, Any]:
 
 def subjects_of(found: Assessment) -> list[Subject]:
     """Return what an assessment could have been a finding about, where there was enough truth to tell."""
-    if not found.verdict.enough:
-        return []
-    kinds = ("accuracy_degradation", "calibration_drift")
+    told = {"accuracy_degradation": found.verdict.accuracy_p, "calibration_drift": found.verdict.calibration_p}
+    kinds = [kind for kind, p_value in told.items() if p_value is not None]
     return [Subject(kind, found.type, found.model_version, "", found.tenant, found.workspace) for kind in kinds]
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stagelight.config import Settings
     from stagelight.store import Store
 
+LOOK_S: Final = 0.5
 LEASE_SECONDS: Final = 15.0  #: After a killed worker the next one may begin when so much has passed.
 
 
@@ -53,14 +54,20 @@ def working_store() -> Iterator[Store]:
 
 
 @contextmanager
-def alone(store: Store, name: str, *, seconds: float = LEASE_SECONDS) -> Iterator[bool]:
+def alone(store: Store, name: str, *, seconds: float = LEASE_SECONDS, patience_s: float = 0.0) -> Iterator[bool]:
     """Give whether the block may do the task `name`; while it does, no other worker may.
+
+    Args:
+        store: Keeps the lease.
+        name: Of the task.
+        seconds: After which a worker that died without a word is followed by another.
+        patience_s: How long to wait for a worker that may be dead; one that lives keeps its lease all the while.
 
     Raises:
         StoreError: The store cannot be reached.
     """
     holder = _clock.new_id()
-    if not store.leases.take(name, holder, seconds=seconds):
+    if not _taken(store, name, holder, seconds, patience_s):
         yield False
         return
     over = threading.Event()
@@ -77,6 +84,15 @@ def alone(store: Store, name: str, *, seconds: float = LEASE_SECONDS) -> Iterato
         beating.join(seconds)
         # A lease that cannot be given back ends by itself.
         _guard.attempt("loops", lambda: store.leases.release(name, holder, done=done))
+
+
+def _taken(store: Store, name: str, holder: str, seconds: float, patience_s: float) -> bool:
+    deadline, pause = _clock.monotonic_ns() + int(patience_s * 1e9), threading.Event()
+    while not store.leases.take(name, holder, seconds=seconds):
+        if _clock.monotonic_ns() >= deadline:
+            return False
+        pause.wait(LOOK_S)
+    return True
 
 
 def _beat(store: Store, name: str, holder: str, seconds: float, over: threading.Event) -> None:

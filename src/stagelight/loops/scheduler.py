@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from stagelight import _clock, _guard
 from stagelight.loops import tasks, timing
 from stagelight.loops.holding import working_store
+from stagelight.store import current
 from stagelight.truth.schedule import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from stagelight.config import Settings
+    from stagelight.store import Store
     from stagelight.truth import Rules
 
-WINDOWS: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {
+    Task = Callable[[], dict[str, Any]]
+
+WINDOWS: Final[Mapping[str, Task]] = {
     "short": tasks.run_feedback_loop_short_window,
     "medium": tasks.run_feedback_loop_medium_window,
     "long": tasks.run_feedback_loop_long_window,
@@ -27,13 +32,21 @@ STOP_SECONDS: Final = 10.0
 class Scheduler:
     """Runs each window of truth and the check for drift when it is due; what was missed while nothing ran, at once."""
 
-    def __init__(self, settings: Settings, rules: Rules | None) -> None:
+    def __init__(self, settings: Settings, rules: Rules | None, *, store: Store | None = None) -> None:
         """Plan; nothing runs before `start`.
+
+        Args:
+            settings: How often drift is looked for.
+            rules: When truth is joined; never if None.
+            store: What the tasks work on; the store in use if None.
 
         Raises:
             MissingExtraError: `stagelight[serve]` is not installed.
         """
-        self._jobs = plan(settings, rules)
+        self._jobs = {
+            name: (schedule, self._on(store, task)) for name, (schedule, task) in plan(settings, rules).items()
+        }
+        self._store = store
         self._scheduler = _scheduler()
         self._catching_up: threading.Thread | None = None
 
@@ -63,13 +76,23 @@ class Scheduler:
         if self._catching_up is not None:
             self._catching_up.join(STOP_SECONDS)
 
+    @staticmethod
+    def _on(store: Store | None, task: Task) -> Task:
+        """The task, on a store of one's own."""
+
+        def run() -> dict[str, Any]:
+            with current.within(store) if store is not None else nullcontext():
+                return task()
+
+        return run
+
     def _catch_up(self) -> None:
         for task in _guard.attempt("loops", self._missed) or ():
             _guard.attempt("loops", task)
 
-    def _missed(self) -> list[Callable[[], dict[str, Any]]]:
+    def _missed(self) -> list[Task]:
         now = _clock.wall_ns()
-        with working_store() as store:
+        with working_store() if self._store is None else nullcontext(self._store) as store:
             return [
                 task
                 for name, (schedule, task) in self._jobs.items()
@@ -77,9 +100,9 @@ class Scheduler:
             ]
 
 
-def plan(settings: Settings, rules: Rules | None) -> dict[str, tuple[Schedule, Callable[[], dict[str, Any]]]]:
+def plan(settings: Settings, rules: Rules | None) -> dict[str, tuple[Schedule, Task]]:
     """Return every task with its schedule: the windows that the rules name, and the check for drift."""
-    found: dict[str, tuple[Schedule, Callable[[], dict[str, Any]]]] = {}
+    found: dict[str, tuple[Schedule, Task]] = {}
     for window, task in WINDOWS.items():
         if rules is not None and window in rules.schedules:
             found[tasks.name_of(window)] = rules.schedules[window], task

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stagelight.alerts import AlertRouter, route_concept_drift_alerts
 from stagelight.drift.everything import check_store
+from stagelight.drift.severity import MINIMUM
 from stagelight.errors import StoreError
 from stagelight.loops import findings
-from stagelight.loops.holding import alone, settings_in_force, working_store
+from stagelight.loops.holding import LEASE_SECONDS, alone, settings_in_force, working_store
 from stagelight.truth import rules as truth_rules
 from stagelight.truth.assessment import assess, keep
 from stagelight.truth.joining import join
@@ -26,11 +27,14 @@ if TYPE_CHECKING:
     from stagelight.alerts import Finding
     from stagelight.alerts.finding import Subject
     from stagelight.store import Store
+    from stagelight.store.drift_model import Measurement
     from stagelight.truth import Rules
 
     Done = dict[str, Any]
 
 DRIFT: Final = "drift-check"
+#: A run that comes after a killed one waits until that one's lease is over: the next turn may be a week away.
+PATIENCE_S: Final = LEASE_SECONDS + 1.0
 FULL: Final = "feedback-loop-full"
 DAY: Final = 86_400.0
 
@@ -129,7 +133,7 @@ def _skipped(reason: str) -> Done:
 
 
 def _joined_and_judged(store: Store, rules: Rules, name: str, types: Iterable[str] | None, now: float | None) -> Done:
-    with alone(store, name) as mine:
+    with alone(store, name, patience_s=PATIENCE_S) as mine:
         if not mine:
             return _skipped(f"another worker runs {name}")
         chosen = [rule.type for rule in rules.of(types)]
@@ -182,9 +186,14 @@ def _check_drift(store: Store) -> Done:
         found = [findings.of_measurement(one) for one in measured if one.verdict == "alert"]
         router = AlertRouter(settings_in_force(), store=store)
         routed = route_concept_drift_alerts([], found, 0, 0, router=router)
-        router.resolve([findings.of_measurement(one).subject for one in measured if one.verdict != "warning"], found)
+        router.resolve([findings.of_measurement(one).subject for one in measured if _is_well(one)], found)
         return {"checked": len(measured), "drifted": len(found), "routed": routed}
 
 
 def _rules() -> Rules:
     return truth_rules.load(settings_in_force().truth_rules)
+
+
+def _is_well(found: Measurement) -> bool:
+    """Whether a check says that a feature does not drift; with too few rows it says nothing."""
+    return found.verdict == "alert" or (found.verdict == "quiet" and found.rows >= MINIMUM)

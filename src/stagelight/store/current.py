@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,11 +12,12 @@ if TYPE_CHECKING:
     from stagelight.store.facade import Store
 
 _store: Store | None = None
+_here: ContextVar[Store | None] = ContextVar("stagelight_store", default=None)
 
 
 def current() -> Store | None:
     """Return the store in use; None where none is configured."""
-    return _store
+    return _here.get() or _store
 
 
 def use(store: Store | None) -> Store | None:
@@ -23,6 +25,16 @@ def use(store: Store | None) -> Store | None:
     global _store
     before, _store = _store, store
     return before
+
+
+@contextmanager
+def within(store: Store) -> Iterator[None]:
+    """Work on `store` inside the block, in this thread or task alone: a server's own tasks leave its process as it is."""
+    token = _here.set(store)
+    try:
+        yield
+    finally:
+        _here.reset(token)
 
 
 @contextmanager

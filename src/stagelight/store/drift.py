@@ -26,6 +26,7 @@ OWNER = ("tenant", "workspace")
 WHOSE = (*OWNER, "model", "model_version", "feature")
 WORSE = ("none", "low", "medium", "high", "critical")
 MANY = 2_000  #: Rows fetched at once.
+UNSEEN_NS = 8 * 86_400_000_000_000  #: From then on an alert that no check has seen has ended: a day more than a weekly check.
 
 
 class Drift:
@@ -35,7 +36,16 @@ class Drift:
         self._database = database
 
     def seen(
-        self, model: str, *, tenant: str, workspace: str, since: float, until: float, features: bool = True
+        self,
+        model: str,
+        *,
+        tenant: str,
+        workspace: str,
+        since: float,
+        until: float,
+        features: bool = True,
+        model_version: str | None = None,
+        limit: int | None = None,
     ) -> Iterator[list[Seen]]:
         """Yield the predictions of a model in a stretch of time (seconds since 1970), in the order they were made.
 
@@ -46,6 +56,8 @@ class Drift:
             since: From then on.
             until: To then.
             features: Also read what the model saw; the score alone is quicker.
+            model_version: Of that version alone; of all if None.
+            limit: The earliest so many; all if None.
         """
         p = predictions.c
         told = p.features if features else sa.literal("")
@@ -54,7 +66,9 @@ class Drift:
             sa.select(*columns)
             .where(p.type == model, p.observed_at >= since, p.observed_at <= until)
             .where(*owned(predictions, tenant, workspace))
+            .where(*([] if model_version is None else [p.model_version == model_version]))
             .order_by(p.observed_at, p.prediction_id)
+            .limit(limit)
         )
         with self._database.reading() as connection:
             for part in connection.execution_options(yield_per=MANY).execute(chosen).partitions():
@@ -88,11 +102,17 @@ class Drift:
         if not measurements:
             return []
         with self._database.writing() as connection:
+            _end_unseen(connection)
             connection.execute(
                 self._database.insert(drift_measurements).on_conflict_do_nothing(),
                 [_values(one) for one in measurements],
             )
             return [begun for one in measurements if (begun := _settled(connection, one)) is not None]
+
+    def end_unseen(self) -> int:
+        """End the alerts that no check has seen for eight days, as of versions that predict no more; say how many."""
+        with self._database.writing() as connection:
+            return _end_unseen(connection)
 
     def put_alert(self, alert: DriftAlert) -> None:
         """Keep an alert that no measurement stands behind: what a streaming detector noticed."""
@@ -177,6 +197,12 @@ def _settled(connection: sa.Connection, found: Measurement) -> DriftAlert | None
     values["severity"] = max(open_.severity, found.severity, key=WORSE.index)
     connection.execute(sa.update(drift_alerts).where(*mine, t.began_ns == open_.began_ns).values(values))
     return None
+
+
+def _end_unseen(connection: sa.Connection) -> int:
+    t = drift_alerts.c
+    unseen = sa.update(drift_alerts).where(t.ended_ns == 0, t.seen_ns < _clock.wall_ns() - UNSEEN_NS)
+    return connection.execute(unseen.values(ended_ns=t.seen_ns + UNSEEN_NS)).rowcount
 
 
 def _values(row: Any) -> dict[str, Any]:

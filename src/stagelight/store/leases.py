@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from stagelight.store.database import Database
 
+MINUTE_NS = 60 * 1_000_000_000
 EVERYBODY = "*"  #: A task works on the rows of all tenants.
 
 table = Table(
@@ -44,7 +45,9 @@ class Leases:
         now = _clock.wall_ns()
         row = {"tenant": EVERYBODY, "workspace": EVERYBODY, "name": name, "holder": holder}
         insert = self._database.insert(table)
-        free = sa.or_(table.c.until_ns <= now, table.c.holder == holder)
+        # A lease that ends later than any can was taken by a clock that has been set back since.
+        latest = now + 2 * max(int(seconds * 1e9), MINUTE_NS)
+        free = sa.or_(table.c.until_ns <= now, table.c.until_ns > latest, table.c.holder == holder)
         changed = {"holder": insert.excluded.holder, "until_ns": insert.excluded.until_ns}
         upsert = insert.on_conflict_do_update(index_elements=["tenant", "workspace", "name"], set_=changed, where=free)
         with self._database.writing() as connection:

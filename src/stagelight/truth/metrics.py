@@ -18,6 +18,7 @@ from stagelight.telemetry.instruments import gauge, histogram
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from stagelight.catalogue import Metric
     from stagelight.store.outcome_model import Joined
     from stagelight.truth.assessment import Assessment
     from stagelight.truth.figures import Performance
@@ -39,8 +40,8 @@ def show(*assessments: Assessment) -> None:
             for window, figures in (("baseline", one.baseline), ("current", one.current)):
                 _show_figures(figures, labels | {"window": window})
             for window, estimate in (("current", one.estimated), ("coming", one.expected)):
-                if estimate is not None:
-                    gauge(MODEL_ESTIMATED_ACCURACY).labels(**labels, window=window).set(estimate.accuracy.value)
+                value = estimate.accuracy.value if estimate else None
+                _show_or_forget(MODEL_ESTIMATED_ACCURACY, labels | {"window": window}, value)
             statuses = {"accuracy": one.verdict.accuracy_status, "calibration": one.verdict.calibration_status}
             for figure, status in statuses.items():
                 gauge(MODEL_STATUS).labels(**labels, figure=figure).set(STATUSES.index(status))
@@ -57,7 +58,14 @@ def show_lags(joined: Iterable[Joined]) -> None:
 
 
 def _show_figures(figures: Performance, labels: dict[str, str]) -> None:
-    if figures.accuracy is not None:
-        gauge(MODEL_ACCURACY).labels(**labels).set(figures.accuracy.value)
-    if figures.calibration_error is not None:
-        gauge(MODEL_CALIBRATION_ERROR).labels(**labels).set(figures.calibration_error.value)
+    for row, found in ((MODEL_ACCURACY, figures.accuracy), (MODEL_CALIBRATION_ERROR, figures.calibration_error)):
+        _show_or_forget(row, labels, found.value if found else None)
+
+
+def _show_or_forget(row: Metric, labels: dict[str, str], value: float | None) -> None:
+    """Show a figure; where there is none any more, the last one must not go on standing for it."""
+    handle = gauge(row).labels(**labels)
+    if value is None:
+        handle.remove()
+    else:
+        handle.set(value)

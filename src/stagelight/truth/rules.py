@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 FILE: Final = "outcome_truth_rules.yaml"
 KINDS: Final = get_args(Kind)
 MAX_NAME = 256  #: Characters, as in a row.
+WINDOWS: Final = ("short", "medium", "long")  #: Schedules that tasks run by; one of another name would join nothing.
 
 TOP = frozenset({"version", "schedules", "types"})
 RULE = frozenset(
@@ -137,7 +138,7 @@ def _rule(type_: str, found: object, place: Place, schedules: Mapping[str, Sched
     data = place.mapping(found, RULE)
     schedule = data.get("schedule", "")
     if schedule:
-        place.under("schedule").one_of(schedule, schedules)
+        place.under("schedule").one_of(schedule, [name for name in WINDOWS if name in schedules])
     return Rule(
         _labelling(type_, data, place),
         schedule,

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 from stagelight import _guard
 from stagelight.errors import ConfigurationError
-from stagelight.store import current
 
 if TYPE_CHECKING:
     from stagelight.config import Settings
@@ -35,13 +34,11 @@ class Scheduling:
         self._settings = settings
         self._after_s = after_s
         self._rules = _rules(settings)
-        self._before: Store | None = None
         self._starting: asyncio.Task[None] | None = None
         self._scheduler: Scheduler | None = None
 
     def start(self) -> None:
         """Begin in a moment."""
-        self._before = current.use(self._store)
         self._starting = asyncio.create_task(self._start())
 
     async def stop(self) -> None:
@@ -51,8 +48,6 @@ class Scheduling:
             await asyncio.wait([self._starting])
         if self._scheduler is not None:
             await asyncio.to_thread(self._scheduler.stop)
-        if current.current() is self._store:
-            current.use(self._before)
 
     async def _start(self) -> None:
         await asyncio.sleep(self._after_s)
@@ -62,7 +57,7 @@ class Scheduling:
         # Loads numpy and the scheduler, which the pages do without.
         from stagelight.loops.scheduler import Scheduler
 
-        made = Scheduler(self._settings, self._rules)
+        made = Scheduler(self._settings, self._rules, store=self._store)
         made.start()
         return made
 
