@@ -221,6 +221,7 @@ class Monitor:
 
     def _kept(self, found: list[Measurement]) -> None:
         if self._store is not None:
+            self._store.drift.end_unseen()
             self._store.drift.put_measurements(found)
         self._found.extend(found)
         for one in found:

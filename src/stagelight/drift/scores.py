@@ -2,7 +2,8 @@
 
 PSI, KL, JS and chi-squared look at groups, and a group that is empty on both sides does not exist for them. Shares are
 smoothed by half a row a group (Jeffreys), so that an empty group is far away and not infinitely far. KS, Wasserstein and
-the shift of the mean look at fine bins in their order, and leave out what is no number.
+the shift of the mean look at fine bins in their order, leave out what is no number, and have no meaning where no finite
+number is. No rows at all have moved nowhere.
 """
 
 from __future__ import annotations
@@ -66,7 +67,9 @@ class Table:
         self._of = np.repeat(np.arange(len(groups)), [len(one) for one in groups])
         before = self.stacked([reference.sketch for reference in references])
         self._before = self.grouped(before)
-        self._ordered = np.array([isinstance(reference.bins, NumberBins) for reference in references])
+        self._last = np.array([reference.bins.size - 1 for reference in references])
+        numbers = np.array([isinstance(reference.bins, NumberBins) for reference in references])
+        self._ordered = numbers & self._finite(before)
         self._positions = np.zeros((len(references), self._width))
         for row, reference in zip(self._positions, references, strict=True):
             if isinstance(reference.bins, NumberBins):
@@ -101,8 +104,9 @@ class Table:
         with np.errstate(divide="ignore", invalid="ignore"):
             shift = np.where(signed == 0, 0.0, -signed / self._deviation)
         ks = gaps.max(axis=1)
+        silent = ~(self._ordered & self._finite(stacked))
         for found in (ks, wasserstein, shift):
-            found[~self._ordered] = np.nan
+            found[silent] = np.nan
         return Scores(psi, kl, js, ks, wasserstein, chi2, shift)
 
     def of_groups(self, now: Floats) -> tuple[Floats, Floats, Floats, Floats]:
@@ -118,11 +122,12 @@ class Table:
             weights = np.sqrt(self._sums(now) / self._sums(before))
             gap = np.where(used, before * weights[self._of] - now / weights[self._of], 0.0)
             chi2 = self._sums(np.where(used, gap * gap / both, 0.0))
+        told = (self._sums(now) > 0) & (self._sums(before) > 0)
         return (
-            self._sums((q - p) * ratio),
-            self._sums(q * ratio),
-            np.sqrt(np.maximum(self._sums(towards), 0.0) / 2),
-            np.where(np.isfinite(chi2), chi2, 0.0),
+            np.where(told, self._sums((q - p) * ratio), 0.0),
+            np.where(told, self._sums(q * ratio), 0.0),
+            np.where(told, np.sqrt(np.maximum(self._sums(towards), 0.0) / 2), 0.0),
+            np.where(told, chi2, 0.0),
         )
 
     @cached_property
@@ -150,6 +155,12 @@ class Table:
 
     def _sums(self, groups: Floats) -> Floats:
         return np.add.reduceat(groups, self._features)
+
+    def _finite(self, stacked: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Say of each feature, if it is a number, whether any row is one that is finite."""
+        infinite = stacked[:, LOWEST] + stacked[np.arange(self._last.size), self._last]
+        found: NDArray[np.bool_] = stacked[:, LOWEST:].sum(axis=1) > infinite
+        return found
 
     def _distribution(self, stacked: NDArray[np.int64]) -> Floats:
         """The share of rows in each bin or one before it; 0 everywhere where there are no rows."""

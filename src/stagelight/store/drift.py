@@ -102,7 +102,6 @@ class Drift:
         if not measurements:
             return []
         with self._database.writing() as connection:
-            _end_unseen(connection)
             connection.execute(
                 self._database.insert(drift_measurements).on_conflict_do_nothing(),
                 [_values(one) for one in measurements],
@@ -111,8 +110,10 @@ class Drift:
 
     def end_unseen(self) -> int:
         """End the alerts that no check has seen for eight days, as of versions that predict no more; say how many."""
+        t = drift_alerts.c
+        unseen = sa.update(drift_alerts).where(t.ended_ns == 0, t.seen_ns < _clock.wall_ns() - UNSEEN_NS)
         with self._database.writing() as connection:
-            return _end_unseen(connection)
+            return connection.execute(unseen.values(ended_ns=t.seen_ns + UNSEEN_NS)).rowcount
 
     def put_alert(self, alert: DriftAlert) -> None:
         """Keep an alert that no measurement stands behind: what a streaming detector noticed."""
@@ -197,12 +198,6 @@ def _settled(connection: sa.Connection, found: Measurement) -> DriftAlert | None
     values["severity"] = max(open_.severity, found.severity, key=WORSE.index)
     connection.execute(sa.update(drift_alerts).where(*mine, t.began_ns == open_.began_ns).values(values))
     return None
-
-
-def _end_unseen(connection: sa.Connection) -> int:
-    t = drift_alerts.c
-    unseen = sa.update(drift_alerts).where(t.ended_ns == 0, t.seen_ns < _clock.wall_ns() - UNSEEN_NS)
-    return connection.execute(unseen.values(ended_ns=t.seen_ns + UNSEEN_NS)).rowcount
 
 
 def _values(row: Any) -> dict[str, Any]:
