@@ -40,6 +40,26 @@ def test_few_rows_are_never_an_alert(rows: int) -> None:
     assert math.isfinite(found.psi)
 
 
+@pytest.mark.parametrize("odd", [math.nan, math.inf, None])
+def test_what_has_no_finite_value_has_no_place(odd: float | None) -> None:
+    """Where all is missing or infinite that is drift, but there is no way it went and no mean; nor in a reference of such."""
+    for before, now in ((BEFORE, [odd] * 500), ([odd] * 500, BEFORE)):
+        found = drift.compare(before, now)
+
+        assert found.alert
+        assert (found.ks, found.wasserstein, found.mean_shift) == (None, None, None)
+
+
+@pytest.mark.parametrize("before", [BEFORE, ["red"] * 900 + ["blue"] * 100], ids=["number", "category"])
+def test_no_rows_have_not_moved(before: object) -> None:
+    """An empty window is no drift by any method, however uneven the reference is."""
+    found = drift.compare(before, [])
+
+    assert (found.severity, found.alert, found.warning) == ("none", False, False)
+    assert (found.psi, found.kl, found.js, found.chi2) == (0, 0, 0, 0)
+    assert (found.ks, found.wasserstein, found.mean_shift) == (None, None, None)
+
+
 def test_a_small_reference_is_never_ground_for_an_alert() -> None:
     """Nor is a reference of under 200 rows."""
     assert not drift.compare(BEFORE[:150], RNG.normal(9, 1, 1_000)).alert

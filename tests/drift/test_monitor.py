@@ -12,6 +12,7 @@ from stagelight.catalogue.fleet_drift import EFFECTIVE_RATIO, REFERENCE_ROWS, VA
 from stagelight.catalogue.models import DRIFT_ALERTS, DRIFT_SCORE
 from stagelight.errors import ConfigurationError, StoreUnavailableError
 from stagelight.store import current, open_store
+from stagelight.store.drift import UNSEEN_NS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +45,74 @@ def test_the_first_rows_of_a_version_become_its_reference(
     assert found(monitor.check()) == dict.fromkeys(("age", "plan", "score"), ("none", "quiet"))
     assert {one.rows for one in monitor.check()} == {800}  # those of the reference are not compared with themselves
     assert {kept.rows for kept in store.drift.references("churn")} == {1_000}
+
+
+def test_a_version_with_few_rows_a_day_gets_its_first_thousand_as_reference(
+    telemetry: InMemory,
+    store: Store,
+    predicted: Callable[..., None],
+    clock: SteppingClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """300 rows a day never fill a window of a day: the reference comes from days before it, once; then no old row is read."""
+    for day in range(3):
+        predicted(300)
+        assert drift.check_store(store) == [], day
+        clock.advance(hours=25)
+    predicted(300)
+    begun = drift.check_store(store)
+    clock.advance(hours=25)
+    predicted(300, mean=1.0)
+    asked = []
+    seen = store.drift.seen
+    monkeypatch.setattr(store.drift, "seen", lambda *given, **how: asked.append(how["since"]) or seen(*given, **how))
+    later = drift.check_store(store)
+
+    assert {one.rows for one in begun} == {200}
+    assert {kept.rows for kept in store.drift.references("churn")} == {1_000}
+    assert {(one.rows, one.verdict) for one in later} == {(300, "alert")}
+    assert asked == [clock.now - 24 * 3_600]
+
+
+def test_the_first_rows_of_a_version_are_looked_for_within_bounds(
+    telemetry: InMemory, store: Store, predicted: Callable[..., None], clock: SteppingClock
+) -> None:
+    """A feature that hardly any row tells is waited for over ten times the rows that a reference needs, and no further."""
+    predicted(300, over=30 * 24 * 3_600)
+    monitor = drift.Monitor("churn", store=store, freeze_after=20, features=["never", "score"])
+    read = []
+    seen = store.drift.seen
+
+    def counted(*given: Any, **how: Any) -> Any:
+        for part in seen(*given, **how):
+            read.append((how.get("model_version"), len(part)))
+            yield part
+
+    store.drift.seen = counted  # type: ignore[method-assign]
+    monitor.check()
+
+    assert ("v1", 200) in read
+    assert {kept.feature for kept in store.drift.references("churn")} == {"score"}
+
+
+def test_an_alert_of_a_version_that_predicts_no_more_ends(
+    telemetry: InMemory, store: Store, predicted: Callable[..., None], clock: SteppingClock
+) -> None:
+    """Nothing measures it any more: eight days after the last check that saw it, it has ended."""
+    predicted(1_500)
+    drift.Monitor("churn", store=store).freeze()
+    clock.advance(hours=1)
+    predicted(600, mean=1.0)
+    drift.check_store(store)
+    seen = round(clock.now * 1e9)
+    clock.advance(days=7)
+    drift.check_store(store)
+    going = store.drift.alerts(open_only=True)
+    clock.advance(days=2)
+    drift.check_store(store)
+
+    assert {one.feature for one in going} == {"age", "plan", "score"}
+    assert {one.ended_ns for one in store.drift.alerts()} == {seen + UNSEEN_NS}
 
 
 def test_drift_is_found_kept_and_published_with_an_example(

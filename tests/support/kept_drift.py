@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stagelight.sink.rows import Prediction
+from stagelight.store.drift import UNSEEN_NS
 from stagelight.store.drift_model import DriftAlert, KeptReference, Measurement
 
 if TYPE_CHECKING:
@@ -108,14 +109,31 @@ class KeptDrift:
         assert store.drift.models(since=5) == [("acme", "default", "churn"), ("default", "default", "churn")]
         assert store.drift.models(since=10) == []
 
-    def test_time_removes_measurements_and_ended_alerts(self, store: Store, stepping: SteppingClock) -> None:
-        """After the retention of rows; what still fires, and the references, stay."""
-        store.drift.put_references([REFERENCE])
+    def test_an_alert_that_no_check_sees_any_more_ends(self, store: Store, stepping: SteppingClock) -> None:
+        """Eight days after it was seen last; one that is seen now and then goes on, and what comes later begins anew."""
         store.drift.put_measurements([LOUD, replace(LOUD, feature="plan")])
+        seen = stepping.now
+        stepping.advance(days=7)
+        store.drift.put_measurements([replace(LOUD, feature="plan", measured_ns=2)])
+        assert store.drift.end_unseen() == 0
+        stepping.advance(days=2)
+        assert store.drift.end_unseen() == 1
+        (begun,) = store.drift.put_measurements([replace(LOUD, measured_ns=3)])
+
+        assert begun.began_ns == 3
+        ends = [(one.feature, one.began_ns, one.ended_ns) for one in store.drift.alerts()]
+        assert ends == [("age", 1, round(seen * 1e9) + UNSEEN_NS), ("plan", 1, 0), ("age", 3, 0)]
+
+    def test_time_removes_measurements_and_alerts(self, store: Store, stepping: SteppingClock) -> None:
+        """After the retention of rows, whether they ended or not; what checks still see, and the references, stay."""
+        store.drift.put_references([REFERENCE])
+        store.drift.put_measurements([LOUD, replace(LOUD, feature="plan"), replace(LOUD, feature="score")])
         store.drift.put_measurements([replace(QUIET, measured_ns=2)])
         stepping.advance(days=91)
+        store.drift.put_measurements([replace(LOUD, feature="plan", measured_ns=3)])
         store.admin.expire()
 
-        assert store.drift.measurements() == []
-        assert [one.feature for one in store.drift.alerts()] == ["plan"]
+        assert [one.feature for one in store.drift.measurements()] == ["plan"]
+        assert [one.feature for one in store.drift.alerts(open_only=True)] == ["plan"]
+        assert len(store.drift.alerts()) == 1
         assert len(store.drift.references()) == 1

@@ -107,7 +107,14 @@ class Gathering:
 
 
 def first_rows(
-    store: Store, model: str, owner: Owner, version: str, *, until: float, freeze_after: int, wanted: frozenset[str] | None
+    store: Store,
+    model: str,
+    owner: Owner,
+    version: str,
+    *,
+    until: float,
+    freeze_after: int,
+    wanted: frozenset[str] | None,
 ) -> dict[Key, Held]:
     """Return the references that the first rows of a version make, however long ago it began to predict."""
     gathering = Gathering({}, freeze_after=freeze_after, wanted=wanted)

@@ -26,7 +26,9 @@ OWNER = ("tenant", "workspace")
 WHOSE = (*OWNER, "model", "model_version", "feature")
 WORSE = ("none", "low", "medium", "high", "critical")
 MANY = 2_000  #: Rows fetched at once.
-UNSEEN_NS = 8 * 86_400_000_000_000  #: From then on an alert that no check has seen has ended: a day more than a weekly check.
+UNSEEN_NS = (
+    8 * 86_400_000_000_000
+)  #: From then on an alert that no check has seen has ended: a day more than a weekly check.
 
 
 class Drift:
