@@ -10,7 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stagelight.catalogue.fleet_drift import BINS
-from stagelight.drift.bins import INNER, LOWEST, MISSING, NOT_A_NUMBER, UNDER, UNSEEN, NumberBins, inner_groups
+from stagelight.drift.bins import (
+    INNER,
+    LOWEST,
+    MISSING,
+    NOT_A_NUMBER,
+    UNDER,
+    UNSEEN,
+    CategoryBins,
+    NumberBins,
+    inner_groups,
+)
 from stagelight.drift.body import of_body, to_body
 from stagelight.drift.reference import Reference, kind_of
 from stagelight.drift.scores import Table
@@ -107,13 +117,35 @@ def test_categories_have_a_bin_each_and_so_have_missing_and_unseen() -> None:
     assert (MISSING, UNSEEN) == (0, 1)
 
 
-def test_rare_categories_are_one_group() -> None:
-    """Of many categories the eighteen most frequent are compared by themselves, the others together; by name at most 900 are known."""
+def test_rare_categories_are_a_few_groups() -> None:
+    """Of many categories those that stand out are compared by themselves, the others by a hash; at most 900 are known by name."""
     rng = np.random.default_rng(1)
     reference = Reference.of([f"user-{number}" for number in rng.zipf(1.3, 20_000)])
+    own = np.diff(reference.bins.groups, append=reference.bins.size) == 1
 
     assert 500 < reference.bins.size <= 902
-    assert reference.bins.groups.size == 2 + 18 + 1
+    assert np.count_nonzero(own) == own.argmin() >= 2 + 10
+    assert np.count_nonzero(~own) == 3
+
+
+def test_categories_that_are_heavy_by_luck_have_no_group_of_their_own() -> None:
+    """Whichever of a hundred equals came most, groups are the same; one that stands out has its own, and few have all."""
+    names = [f"kind-{number}" for number in range(100)]
+
+    def alone(rows: list[str]) -> int:
+        reference = Reference.of(rows)
+        return int(np.count_nonzero(np.diff(reference.bins.groups, append=reference.bins.size) == 1)) - 2
+
+    def grouped(seed: int) -> set[frozenset[str]]:
+        bins = Reference.of(np.random.default_rng(seed).choice(names, 1_000)).bins
+        assert isinstance(bins, CategoryBins)
+        labels = np.array(bins.labels)
+        return {frozenset(labels[bins.group_of[2:] == group]) for group in range(2, bins.groups.size)}
+
+    assert grouped(0) == grouped(1)
+    assert alone([*names * 10, *["kind-7"] * 40]) == 1
+    assert alone(names[:32] * 10) == 32
+    assert alone(names[:33] * 10) < 15
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -108,6 +108,54 @@ def test_severities_are_shifts_of_the_mean(reference: Reference, shift: float, s
     assert abs(found.mean_shift - shift) < 0.05 * shift + 0.01  # what lies in the tails counts as at their beginning
 
 
+def uniform(kinds: int) -> NDArray[np.float64]:
+    return np.full(kinds, 1 / kinds)
+
+
+SHARES = {
+    "20 alike": uniform(20),
+    "100 alike": uniform(100),
+    "200 alike": uniform(200),
+    "500 alike": uniform(500),
+    "Zipf": (1 / np.arange(1, 101)) / (1 / np.arange(1, 101)).sum(),
+}
+ONE_OF_TWENTY = np.array([0.05, *np.full(100, 0.0095)])
+
+
+def of_categories(before: NDArray[np.float64], now: NDArray[np.float64], checks: int) -> list[Comparison]:
+    """Compare a thousand rows with a reference of a thousand, each drawn anew."""
+    rng = np.random.default_rng(SEED + 7)
+    names = np.array([f"kind-{number}" for number in range(max(before.size, now.size))])
+    references = [Reference.of(names[rng.choice(before.size, 1_000, p=before)]) for _ in range(checks)]
+    sketches = [one.count(names[rng.choice(now.size, 1_000, p=now)]) for one in references]
+    return judge(Table(references), sketches)
+
+
+@pytest.mark.parametrize(
+    "shares", [pytest.param(name, marks=[pytest.mark.long] * (name in {"20 alike", "500 alike"})) for name in SHARES]
+)
+def test_categories_drawn_again_raise_no_more(shares: str) -> None:
+    """Many equally common categories against the first thousand rows (40 % false alarms if the heaviest are judged alone)."""
+    found = of_categories(SHARES[shares], SHARES[shares], 2_000)
+    print(
+        f"{shares}: {per_thousand(found, 'alert'):.2f} alerts, {per_thousand(found, 'warning'):.2f} warnings a thousand"
+    )
+
+    assert per_thousand(found, "alert") <= 2
+
+
+@pytest.mark.parametrize(
+    "now",
+    [np.array([0.15, *np.full(100, 0.0085)]), np.array([*ONE_OF_TWENTY * 0.9, 0.1])],
+    ids=["one grew from 5 to 15 %", "a new one of 10 %"],
+)
+def test_a_category_that_grows_is_found_among_a_hundred(now: NDArray[np.float64]) -> None:
+    """A thousand rows of which one category became three times as common, or is new, raise an alert in 19 of 20 cases."""
+    found = of_categories(ONE_OF_TWENTY, now, 400)
+
+    assert np.mean([one.alert for one in found]) >= 0.95
+
+
 def autoregressive(rng: np.random.Generator, checks: int, rows: int, likeness: float = 0.9) -> NDArray[np.float64]:
     """Rows of which each is `likeness` times the one before, and something new; of deviation 1."""
     new = rng.normal(size=(checks, rows + 100)) * np.sqrt(1 - likeness**2)

@@ -173,7 +173,7 @@ class Grid:
 
 @dataclass(frozen=True, eq=False)
 class CategoryBins:
-    """Bins of categories: one each, the most frequent first."""
+    """Bins of categories: one each, in the order of their groups."""
 
     kind: ClassVar[Kind] = "category"
     labels: tuple[str, ...]

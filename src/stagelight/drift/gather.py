@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -118,12 +119,13 @@ def first_rows(
 ) -> dict[Key, Held]:
     """Return the references that the first rows of a version make, however long ago it began to predict."""
     gathering = Gathering({}, freeze_after=freeze_after, wanted=wanted)
-    for rows in store.drift.seen(
-        model, **owner, since=0.0, until=until, model_version=version, limit=ROOM * freeze_after
-    ):
-        gathering.add(rows)
-        if all(found.held for found in gathering.features.values()):
-            break
+    limit = ROOM * freeze_after
+    seen = store.drift.seen(model, **owner, since=0.0, until=until, model_version=version, limit=limit)
+    with closing(seen):
+        for rows in seen:
+            gathering.add(rows)
+            if all(found.held for found in gathering.features.values()):
+                break
     return {key: found.held for key, found in gathering.features.items() if found.held}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
@@ -11,32 +10,24 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from stagelight.drift.bins import (
-    GROUPS,
     INNER,
-    KNOWN,
     LOWEST,
     NOT_A_NUMBER,
-    UNSEEN,
     CategoryBins,
     NumberBins,
     all_finite,
-    as_labels,
     as_numbers,
     inner_groups,
 )
+from stagelight.drift.categories import of_categories
 from stagelight.drift.dependence import Links, effective_rows
 from stagelight.drift.edges import lay
-from stagelight.drift.severity import MINIMUM
 from stagelight.drift.sketch import Sketch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stagelight.drift.bins import Bins, Kind
-
-CATEGORIES = 900  #: Kept by name; rarer ones count as unseen.
-RARE = 0.01  #: Share of rows in the rarest categories, from which others that never came are expected.
-NOBODY = "\0"  #: A category that is none.
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +50,7 @@ class Reference:
         """
         chosen = kind or kind_of(values)
         if chosen == "category":
-            bins = _categories(values)
-            return cls(bins, _category_sketch(bins, values))
+            return cls(*of_categories(values))
         return cls._numbers(as_numbers(values))
 
     @classmethod
@@ -125,29 +115,3 @@ def kind_of(values: Any) -> Kind:
         if isinstance(value, str):
             return "category"
     return "number"
-
-
-def _category_sketch(bins: CategoryBins, values: Any) -> Sketch:
-    """Return the sketch of a reference, in which the rarest categories count as never seen where they are many.
-
-    Good and Turing: among as many new rows, as many are of categories that never came as here are of those that came once.
-    Without this, postal codes and product numbers would drift merely by being drawn again.
-    """
-    counts = bins.count(values)
-    least = int(counts[-1]) if counts[UNSEEN] else 1  # where there is no room for all, the rarest that has some
-    rarest = np.flatnonzero(counts[KNOWN:] == least)
-    if counts.sum() < MINIMUM or least * rarest.size < RARE * counts.sum():
-        return Sketch.of(bins, values)
-    rare = {bins.labels[at] for at in rarest}
-    return Sketch.of(bins, [NOBODY if label in rare else label for label in as_labels(values)])
-
-
-def _categories(values: Any) -> CategoryBins:
-    found = Counter(as_labels(values))
-    found.pop(None, None)
-    # Ties by name, so that the same rows in another order give the same bins.
-    labels = tuple(sorted((label for label in found if label is not None), key=lambda label: (-found[label], label)))
-    # All that came as often as the first that has no room go with it, so that luck chooses none.
-    room = found[labels[CATEGORIES]] if len(labels) > CATEGORIES else 0
-    kept = tuple(label for label in labels if found[label] > room)
-    return CategoryBins(kept, np.arange(min(KNOWN + GROUPS + 1, KNOWN + len(kept)), dtype=np.intp))

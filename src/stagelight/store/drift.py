@@ -16,7 +16,7 @@ from stagelight.store.drift_tables import drift_alerts, drift_measurements, drif
 from stagelight.store.tables import predictions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
 
     from stagelight.store.database import Database
 
@@ -48,7 +48,7 @@ class Drift:
         features: bool = True,
         model_version: str | None = None,
         limit: int | None = None,
-    ) -> Iterator[list[Seen]]:
+    ) -> Generator[list[Seen], None, None]:
         """Yield the predictions of a model in a stretch of time (seconds since 1970), in the order they were made.
 
         Args:
@@ -72,8 +72,12 @@ class Drift:
             .order_by(p.observed_at, p.prediction_id)
             .limit(limit)
         )
-        with self._database.reading() as connection:
-            for part in connection.execution_options(yield_per=MANY).execute(chosen).partitions():
+        # Closed by name, for who stops in the middle: PostgreSQL's cursor warns if it is merely forgotten.
+        with (
+            self._database.reading() as connection,
+            connection.execution_options(yield_per=MANY).execute(chosen) as found,
+        ):
+            for part in found.partitions():
                 yield [Seen(*row[:3], loads(row[3]) if row[3] else {}, *row[4:]) for row in part]
 
     def models(self, *, since: float = 0.0) -> list[tuple[str, str, str]]:
