@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -117,9 +118,12 @@ def _no_provider_is_left_behind() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _no_state_is_left_behind() -> None:
-    """What an earlier test had the guard count, or the process work on, is none of the next one's."""
+    """What an earlier test had the guard count, the process work on, or routers learn, is none of the next one's."""
     _guard.forget()
     current.use(None)
+    registry = sys.modules.get("stagelight.routing.registry")
+    if registry is not None:
+        registry.forget()
 
 
 def folder_of(nodeid: str) -> str:
