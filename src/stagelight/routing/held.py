@@ -133,7 +133,9 @@ class Copies:
         else:
             from stagelight.routing.policies import policy_of
 
-            policy = policy_of(row.state) if row else self.plan.fresh()
+            # A router that takes arms as they come may have got one while this row was being read.
+            read = self.plan.completed if self.plan.open else policy_of
+            policy = read(row.state) if row else self.plan.fresh()
             found = Held(policy, row.version if row else 0, now)
             self._show(key[1], policy)
         with self._lock:
