@@ -193,9 +193,10 @@ class QueueMachine(RuleBasedStateMachine):
 
 
 @pytest.fixture(autouse=True)
-def _empty(empty: Path) -> None:
+def _empty(tmp_path: Path) -> None:
     """A file with the tables."""
-    QueueMachine.empty = empty
+    QueueMachine.empty = tmp_path / "empty.db"
+    open_store(QueueMachine.empty).close()
 
 
 def run(examples: int) -> None:
