@@ -52,6 +52,7 @@ def test_a_stage_leads_to_its_traces_and_a_trace_to_its_waterfall(site, visit):
 def test_filters_are_kept_in_the_address_and_survive_a_reload(site, visit):
     """What was filtered is in the address: a reload and another reader see the same rows."""
     page = visit(f"{site.url}/traces")
+    expect(page.locator("#live")).to_be_visible()  # scripts have started
     page.get_by_label("Errors only").check()
     expect(page.locator("#results tbody tr")).to_have_count(8)
     page.locator("#attr").fill("session.id=visitor-1")
