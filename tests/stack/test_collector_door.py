@@ -42,8 +42,12 @@ def test_with_secure_yaml_a_program_needs_tls_and_the_token(
         with httpx.Client(verify=context, trust_env=False) as client:
             return client.post(url, content=body(span()), headers={**PROTOBUF, **headers}).status_code
 
-    plain = httpx.post(f"{guarded.http}/v1/traces", content=body(span()), headers=PROTOBUF, trust_env=False)
-    assert plain.status_code == 400
+    try:
+        plain = httpx.post(f"{guarded.http}/v1/traces", content=body(span()), headers=PROTOBUF, trust_env=False)
+    except httpx.ReadError:  # it hung up on what it had not read, and so took its own answer back
+        pass
+    else:
+        assert plain.status_code == 400
     assert status() == 401
     assert status(Authorization="Bearer guess") == 401
     assert status(Authorization=f"Bearer {certificates.token}") == 200

@@ -185,12 +185,15 @@ def _cut(window: str, now_ns: int) -> tuple[int, int]:
 
 
 def _nearer(store: Store, routers: Sequence[str], seen: _Window, tenant: str | None) -> _Window:
-    """Return `seen`, or a look at the part of it in which all happened where that is small: a run of seconds in a day."""
+    """Return `seen`, or a look at the part of it in which all happened where that is small: a run of seconds in a day.
+
+    Seconds may lie in two parts of minutes each: it goes nearer until that shows no more.
+    """
     steps = seen.steps
     fine = max(NEAREST_NS, -(-steps.count * steps.step_ns // FINE))
     if 2 * fine > seen.fine_ns:
         return seen
-    return _window(store, routers, seen.name, (steps.since_ns, fine), tenant)
+    return _nearer(store, routers, _window(store, routers, seen.name, (steps.since_ns, fine), tenant), tenant)
 
 
 def _window(store: Store, routers: Sequence[str], name: str, cut: tuple[int, int], tenant: str | None) -> _Window:
