@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+    Told = tuple[str, "list[float] | WorkerError"]
 
 ROOT = Path(__file__).parent.parent
 
@@ -78,6 +80,24 @@ class Worker:
             self._told.seek(0)
             raise WorkerError(" ".join(self._told.read().strip().splitlines()[-1:]) or "it ended without a word")
         return json.loads(line)
+
+
+def in_turns(team: dict[str, Worker], rounds: int, turns: int, tick: Callable[[], object]) -> Iterator[Told]:
+    """Ask each of `team` once a round, and yield its name with what it cost, or with why it failed: it then drops out.
+
+    The first round waits until everybody is set up. `tick` is called after each round.
+    """
+    for turn in range(rounds + 1):
+        for name, worker in list(team.items()):
+            try:
+                if turn == 0:
+                    worker.ready()
+                else:
+                    yield name, worker.measured(turns)
+            except WorkerError as error:
+                del team[name]
+                yield name, error
+        tick()
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks.crew import Worker, WorkerError
+from benchmarks.crew import Worker, WorkerError, in_turns
 from benchmarks.peers import ENVIRONMENTS
 from benchmarks.table import Line
 
@@ -66,19 +66,11 @@ def measured(
     failed: dict[str, str] = {}
     with ExitStack() as stack:
         team = {case: stack.enter_context(worker) for case, worker in started(peers=peers, rows=rows)}
-        for turn in range(rounds + 1):
-            for case, worker in list(team.items()):
-                try:
-                    if turn == 0:
-                        worker.ready()
-                        continue
-                    (cost,) = worker.measured(turns)
-                except WorkerError as error:
-                    failed[case] = f"failed: {error}"
-                    del team[case]
-                    continue
-                best[case] = min(best.get(case, cost), cost)
-            tick()
+        for case, found in in_turns(team, rounds, turns, tick):
+            if isinstance(found, WorkerError):
+                failed[case] = f"failed: {found}"
+            else:
+                best[case] = min(best.get(case, found[0]), found[0])
     return best, failed
 
 

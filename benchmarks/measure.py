@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks.crew import ROOT, Worker, WorkerError
+from benchmarks.crew import ROOT, Worker, WorkerError, in_turns
 from benchmarks.peers import PEERS
 from benchmarks.rows import IMPORT_ROUNDS
 
@@ -51,19 +51,11 @@ def measured(
     best: dict[str, list[float]] = {}
     with ExitStack() as stack:
         team = _started(row, pythons, address, stack)
-        for turn in range(rounds + 1):
-            for name, worker in list(team.items()):
-                try:
-                    if turn == 0:
-                        worker.ready()
-                        continue
-                    costs = worker.measured(turns)
-                except WorkerError as error:
-                    results[name] = Result(name, (), f"failed: {error}")
-                    del team[name]
-                    continue
-                best[name] = [min(pair) for pair in zip(best.get(name, costs), costs, strict=True)]
-            tick()
+        for name, found in in_turns(team, rounds, turns, tick):
+            if isinstance(found, WorkerError):
+                results[name] = Result(name, (), f"failed: {found}")
+            else:
+                best[name] = [min(pair) for pair in zip(best.get(name, found), found, strict=True)]
     return {name: Result(name, tuple(costs)) for name, costs in best.items()} | results
 
 

@@ -10,7 +10,7 @@ import time
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from benchmarks.crew import Worker, WorkerError
+from benchmarks.crew import Worker, WorkerError, in_turns
 from benchmarks.table import Line
 
 if TYPE_CHECKING:
@@ -66,19 +66,11 @@ def measured(
             for name, case in subjects.items()
             if name not in failed
         }
-        for turn in range(rounds + 1):
-            for name, worker in list(team.items()):
-                try:
-                    if turn == 0:
-                        worker.ready()
-                        continue
-                    (cost,) = worker.measured(turns)
-                except WorkerError as error:
-                    failed[name] = f"failed: {error}"
-                    del team[name]
-                    continue
-                best[name] = min(best.get(name, cost), cost)
-            tick()
+        for name, found in in_turns(team, rounds, turns, tick):
+            if isinstance(found, WorkerError):
+                failed[name] = f"failed: {found}"
+            else:
+                best[name] = min(best.get(name, found[0]), found[0])
     return best, failed
 
 

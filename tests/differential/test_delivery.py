@@ -193,10 +193,9 @@ class QueueMachine(RuleBasedStateMachine):
 
 
 @pytest.fixture(autouse=True)
-def _empty(tmp_path: Path) -> None:
+def _empty(empty_store: Path) -> None:
     """A file with the tables."""
-    QueueMachine.empty = tmp_path / "empty.db"
-    open_store(QueueMachine.empty).close()
+    QueueMachine.empty = empty_store
 
 
 def run(examples: int) -> None:

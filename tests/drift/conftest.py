@@ -21,19 +21,11 @@ if TYPE_CHECKING:
 HOUR = 3_600.0
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with the tables and nothing in them: copying it is quicker than migrating anew for each test."""
-    path = tmp_path_factory.mktemp("drift") / "empty.db"
-    open_store(path).close()
-    return path
-
-
 @pytest.fixture
-def store(template: Path, tmp_path: Path) -> Iterator[Store]:
+def store(empty_store: Path, tmp_path: Path) -> Iterator[Store]:
     """An empty store."""
     path = tmp_path / "drift.db"
-    path.write_bytes(template.read_bytes())
+    path.write_bytes(empty_store.read_bytes())
     with open_store(path) as opened:
         yield opened
 

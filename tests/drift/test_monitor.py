@@ -318,11 +318,11 @@ def test_the_threshold_is_the_setting(telemetry: InMemory, store: Store, predict
 
 
 def test_a_store_that_is_away_loses_nothing(
-    telemetry: InMemory, tmp_path: Path, template: Path, clock: SteppingClock
+    telemetry: InMemory, tmp_path: Path, empty_store: Path, clock: SteppingClock
 ) -> None:
     """`measure` says that the store is away, `check` only reports it; what streams took in is checked when it is back."""
     path = tmp_path / "away.db"
-    path.write_bytes(template.read_bytes())
+    path.write_bytes(empty_store.read_bytes())
     with open_store(path) as store:
         monitor = drift.Monitor("churn", store=store)
         monitor.train({"score": np.random.default_rng(0).normal(size=1_000)})

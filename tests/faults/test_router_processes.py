@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from routed import made, template
+from routed import made
 from stagelight.routing import registry
 from stagelight.store import current as stores
 from stagelight.store import open_store
@@ -16,9 +17,9 @@ WORKER = Path(__file__).parent.parent / "support" / "router_worker.py"
 PROCESSES, EACH = 4, 50
 
 
-def test_four_processes_that_drain_at_once_count_exactly(tmp_path):
+def test_four_processes_that_drain_at_once_count_exactly(tmp_path, empty_store):
     """Each process chooses, rewards and drains; together they learn each reward once, and the policy has counted them."""
-    path = template(tmp_path)
+    path = shutil.copyfile(empty_store, tmp_path / "routed.db")
     workers = [
         subprocess.Popen([sys.executable, str(WORKER), str(path), str(EACH)], stdout=subprocess.PIPE, text=True)
         for _ in range(PROCESSES)

@@ -6,19 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from routed import routed, template
+from routed import routed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from stagelight.store.facade import Store
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty store, to be copied."""
-    return template(tmp_path_factory.mktemp("empty"))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 import stack_collector
 import stack_prometheus
-from stack import TAIL
+from stack import TAIL, Server, free_ports
 from stack_backend import Backend
 from stack_certificates import Certificates
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from stack import Server
     from stack_collector import Collector
     from stack_prometheus import Alertmanager, Prometheus, Webhook
 
@@ -52,6 +51,30 @@ def collector(collector_program: str, tmp_path: Path) -> Iterator[Callable[..., 
     ended(*(one.server for one in started))
     for one in started:
         assert "deprecated" not in one.server.said, one.server.said
+
+
+@pytest.fixture(scope="module")
+def redis(program: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A Redis server and a client of it; `redis.server` can be killed and started again, empty."""
+    (port,) = free_ports(1)
+    from redis import Redis, RedisError  # an extra
+
+    client: Any = Redis(port=int(port), decode_responses=True, socket_timeout=2)
+    folder = tmp_path_factory.mktemp("redis")
+
+    def ready() -> bool:
+        try:
+            return bool(client.ping())
+        except (ConnectionError, RedisError):
+            return False
+
+    command = [program("redis-server"), "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", folder]
+    client.server = Server(command, log=folder / "redis.log", ready=ready)
+    client.url = f"redis://127.0.0.1:{port}/0"
+    client.server.start()
+    yield client
+    client.close()
+    client.server.kill()
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stack import Server, free_ports
 from stagelight.loops import run_full_feedback_loop
 from stagelight.sink.rows import Prediction, Truth
 from stagelight.store import current, open_store
@@ -32,37 +31,14 @@ PATIENCE_SECONDS = 30.0
 PREDICTIONS = 2_000
 
 
-@pytest.fixture(scope="module")
-def broker(program: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a Redis server."""
-    import redis
-
-    (port,) = free_ports(1)
-    client = redis.Redis(port=port, socket_timeout=2)
-
-    def ready() -> bool:
-        try:
-            return bool(client.ping())
-        except redis.RedisError:
-            return False
-
-    folder = tmp_path_factory.mktemp("broker")
-    command = [program("redis-server"), "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", folder]
-    server = Server(command, log=folder / "redis.log", ready=ready)
-    server.start()
-    yield f"redis://127.0.0.1:{port}/0"
-    client.close()
-    server.kill()
-
-
 @pytest.fixture
-def variables(broker: str, tmp_path: Path) -> dict[str, str]:
+def variables(redis: Any, tmp_path: Path) -> dict[str, str]:
     """What worker and beat are told."""
     (tmp_path / "rules.yaml").write_text(RULES)
     return {
         "STAGELIGHT_STORE": str(tmp_path / "c.db"),
         "STAGELIGHT_TRUTH_RULES": str(tmp_path / "rules.yaml"),
-        "STAGELIGHT_REDIS_URL": broker,
+        "STAGELIGHT_REDIS_URL": redis.url,
         "OTEL_SDK_DISABLED": "true",
     }
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from queues import HERE, WHO, ProcessConformance, QueueConformance, adding, drained, item, learned, numbers_of, sums
-from stack import Server, free_ports
+from stack import free_ports
 from stagelight import _clock
 from stagelight.errors import ConfigurationError
 from stagelight.store import Store, open_store
@@ -17,7 +17,7 @@ from stagelight.store import redis_streams as streams
 from stagelight.testing import SteppingClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from postgres import Postgres
@@ -26,47 +26,10 @@ REDIS = pytest.importorskip("redis").Redis
 NAMES = count()
 
 
-@pytest.fixture(scope="module")
-def redis(program: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A Redis server and a client of it; `redis.server` can be killed and started again, empty."""
-    (port,) = free_ports(1)
-    client = REDIS(port=port, decode_responses=True, socket_timeout=2)
-    folder = tmp_path_factory.mktemp("redis")
-
-    def ready() -> bool:
-        try:
-            return bool(client.ping())
-        except (ConnectionError, streams_failures()):
-            return False
-
-    command = [program("redis-server"), "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", folder]
-    client.server = Server(command, log=folder / "redis.log", ready=ready)
-    client.url = f"redis://127.0.0.1:{port}/0"
-    client.server.start()
-    yield client
-    client.close()
-    client.server.kill()
-
-
-def streams_failures() -> type[Exception]:
-    """What the client raises where no server is."""
-    import redis
-
-    return redis.RedisError
-
-
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with the tables and nothing in them."""
-    path = tmp_path_factory.mktemp("empty") / "empty.db"
-    open_store(path).close()
-    return path
-
-
 @pytest.fixture
-def path(empty: Path, tmp_path: Path) -> Path:
+def path(empty_store: Path, tmp_path: Path) -> Path:
     """The file of this test's store."""
-    return shutil.copy(empty, tmp_path / "test.db")
+    return shutil.copy(empty_store, tmp_path / "test.db")
 
 
 @pytest.fixture(scope="module")

@@ -16,18 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(scope="session")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with the tables and nothing in them: copying it is quicker than migrating anew for each test."""
-    path = tmp_path_factory.mktemp("empty") / "empty.db"
-    open_store(path).close()
-    return path
-
-
 @pytest.fixture
-def path(empty: Path, tmp_path: Path) -> Path:
+def path(empty_store: Path, tmp_path: Path) -> Path:
     """The file of this test's store."""
-    return Path(shutil.copy(empty, tmp_path / "test.db"))
+    return Path(shutil.copy(empty_store, tmp_path / "test.db"))
 
 
 @pytest.fixture

@@ -34,9 +34,9 @@ def found(store: Store, **query: Any) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def shop(empty: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def shop(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """A store with four traces that differ in everything one can filter by; the tests only look."""
-    with open_store(shutil.copy(empty, tmp_path_factory.mktemp("shop") / "shop.db")) as store:
+    with open_store(shutil.copy(empty_store, tmp_path_factory.mktemp("shop") / "shop.db")) as store:
         fill(store)
         yield store
 

@@ -23,13 +23,6 @@ if TYPE_CHECKING:
 ARMS = ("small", "large")
 
 
-def template(folder: Path) -> Path:
-    """Make an empty store in `folder` to be copied: making the tables takes longer than most tests."""
-    path = folder / "template.db"
-    open_store(path).close()
-    return path
-
-
 @contextmanager
 def routed(folder: Path, empty: Path) -> Iterator[Store]:
     """Have routers live in a copy of the store `empty` inside the block; no error of ours may have been swallowed in it."""

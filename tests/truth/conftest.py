@@ -16,18 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(scope="session")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with the tables and nothing in them."""
-    path = tmp_path_factory.mktemp("empty") / "empty.db"
-    open_store(path).close()
-    return path
-
-
 @pytest.fixture
-def store(empty: Path, tmp_path: Path) -> Iterator[Store]:
+def store(empty_store: Path, tmp_path: Path) -> Iterator[Store]:
     """A new store in a file."""
-    with open_store(Path(shutil.copy(empty, tmp_path / "test.db"))) as opened:
+    with open_store(Path(shutil.copy(empty_store, tmp_path / "test.db"))) as opened:
         yield opened
 
 

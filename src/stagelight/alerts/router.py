@@ -196,7 +196,6 @@ class AlertRouter:
             self._memory |= dict.fromkeys(sent, now)
             return
         store.sent_alerts.sent(sent, now)
-        store.sent_alerts.withheld([_key(one.alert()) for one in (*parts.repeated, *parts.limited)])
 
     def _last(self, key: AlertKey) -> int:
         store = self._at()

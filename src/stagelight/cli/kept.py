@@ -29,11 +29,4 @@ def of_settings(settings: Settings, *, create: bool = False) -> Store:
     """Open the store of `settings`."""
     from stagelight import store as stores  # SQLAlchemy is slow to load, and an extra
 
-    return stores.open_store(
-        settings.store,
-        max_bytes=settings.store_max_bytes,
-        trace_hours=settings.trace_cleanup_hours,
-        row_days=settings.row_retention_days,
-        redis_url=settings.redis_url,
-        create=create,
-    )
+    return stores.open_configured(settings, create=create)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from stagelight import _clock, _guard, config
-from stagelight.store import current, open_store
+from stagelight.store import current, open_configured
 from stagelight.telemetry.current import current as telemetry
 
 if TYPE_CHECKING:
@@ -42,14 +42,7 @@ def working_store() -> Iterator[Store]:
     if held is not None:
         yield held
         return
-    settings = settings_in_force()
-    with open_store(
-        settings.store,
-        max_bytes=settings.store_max_bytes,
-        trace_hours=settings.trace_cleanup_hours,
-        row_days=settings.row_retention_days,
-        redis_url=settings.redis_url,
-    ) as opened:
+    with open_configured(settings_in_force()) as opened:
         yield opened
 
 

@@ -95,15 +95,9 @@ def _scoring(settings: Settings) -> Finished:
 
 def _store(settings: Settings) -> Store:
     try:
-        from stagelight.store import open_store
+        from stagelight.store import open_configured
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("stagelight"):
             raise
         raise MissingExtraError("store", "STAGELIGHT_STORE") from error
-    return open_store(
-        settings.store,
-        max_bytes=settings.store_max_bytes,
-        trace_hours=settings.trace_cleanup_hours,
-        row_days=settings.row_retention_days,
-        redis_url=settings.redis_url,
-    )
+    return open_configured(settings)

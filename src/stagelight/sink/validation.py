@@ -12,7 +12,6 @@ from stagelight.errors import RowError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PASSED: Final = "passed"
 FAILED: Final = "failed"  #: And every type that begins so, as `failed_critical`.
 MAX_TEXT: Final = 256
 MAX_PATTERNS: Final = 100

@@ -33,6 +33,7 @@ from stagelight.store.model import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from stagelight.config import Settings
     from stagelight.store.facade import Store
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "TracePage",
     "TraceQuery",
     "TraceSummary",
+    "open_configured",
     "open_store",
 ]
 
@@ -98,6 +100,18 @@ def open_store(
     except BaseException:
         database.close()
         raise
+
+
+def open_configured(settings: Settings, *, create: bool = True) -> Store:
+    """Open the store that `settings` name, with their limits; raises as `open_store` does."""
+    return open_store(
+        settings.store,
+        max_bytes=settings.store_max_bytes,
+        trace_hours=settings.trace_cleanup_hours,
+        row_days=settings.row_retention_days,
+        redis_url=settings.redis_url,
+        create=create,
+    )
 
 
 def __getattr__(name: str) -> object:

@@ -24,8 +24,7 @@ table = Table(
     *owner(key=True),
     key("fingerprint"),  # of the full label set
     text("name"),
-    whole("sent_ns"),  # last; 0: never, it was withheld from the start
-    whole("withheld"),  # times since then that it was not sent again
+    whole("sent_ns"),  # last
     Index("sent_alerts_time", "sent_ns"),
 )
 
@@ -49,26 +48,13 @@ class SentAlerts:
             return connection.execute(sa.select(sa.func.count()).select_from(table).where(*mine)).scalar_one()
 
     def sent(self, alerts: Sequence[AlertKey], at_ns: int) -> None:
-        """Note that `alerts` were sent; how often they were withheld counts anew."""
-        self._put(alerts, {"sent_ns": at_ns, "withheld": 0})
-
-    def withheld(self, alerts: Sequence[AlertKey]) -> None:
-        """Count that `alerts` were not sent again."""
-        self._put(alerts, {"withheld": table.c.withheld + 1})
-
-    def withheld_since_sent(self, alert: AlertKey) -> int:
-        """Return how often `alert` was withheld since it was sent last."""
-        with self._database.reading() as connection:
-            chosen = sa.select(table.c.withheld).where(*(table.c[name] == clean(getattr(alert, name)) for name in KEY))
-            return connection.execute(chosen).scalar() or 0
-
-    def _put(self, alerts: Sequence[AlertKey], values: dict[str, object]) -> None:
+        """Note that `alerts` were sent."""
         if not alerts:
             return
-        first = {"sent_ns": values.get("sent_ns", 0), "withheld": 0 if "sent_ns" in values else 1}
         rows = [
-            {name: clean(getattr(alert, name)) for name in (*KEY, "name")} | first for alert in dict.fromkeys(alerts)
+            {name: clean(getattr(alert, name)) for name in (*KEY, "name")} | {"sent_ns": at_ns}
+            for alert in dict.fromkeys(alerts)
         ]
-        upsert = self._database.insert(table).on_conflict_do_update(index_elements=list(KEY), set_=values)
+        upsert = self._database.insert(table).on_conflict_do_update(index_elements=list(KEY), set_={"sent_ns": at_ns})
         with self._database.writing() as connection:
             connection.execute(upsert, rows)

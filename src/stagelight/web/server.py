@@ -108,14 +108,7 @@ def running(settings: Settings, *, make: Maker = create_app) -> Iterator[Serving
 
 @contextmanager
 def _opened(settings: Settings) -> Iterator[Store]:
-    store = stores.open_store(
-        settings.store,
-        max_bytes=settings.store_max_bytes,
-        trace_hours=settings.trace_cleanup_hours,
-        row_days=settings.row_retention_days,
-        redis_url=settings.redis_url,
-    )
-    with closing(store):
+    with stores.open_configured(settings) as store:
         yield store
 
 

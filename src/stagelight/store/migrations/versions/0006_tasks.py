@@ -75,7 +75,7 @@ def upgrade() -> None:
         "sent_alerts",
         *(key(name) for name in (*OWNER, "fingerprint")),
         text("name"),
-        *(sa.Column(name, BIG, server_default="0", nullable=False) for name in ("sent_ns", "withheld")),
+        sa.Column("sent_ns", BIG, server_default="0", nullable=False),
         sa.PrimaryKeyConstraint(*OWNER, "fingerprint"),
     )
     op.create_index("sent_alerts_time", "sent_alerts", ["sent_ns"])
