@@ -22,18 +22,21 @@ TURNS, ROUNDS = 20_000, 3
 OURS = "stagelight, SQLite"
 SUBJECTS = {
     "normal": {
-        "bare sqlite3 loop, synchronous=NORMAL": "bare normal",
-        f"{OURS} NORMAL": "ours normal",
-        "bare loop without key and JSON": "unsafe normal",
+        "bare sqlite3 loop, synchronous=NORMAL": "unsafe normal",
+        "the same with keys and JSON": "bare normal",
+        f"{OURS} NORMAL, one process puts and one learns": "ours normal",
+        "stagelight, one process alone": "ours alone normal",
+        "stagelight, two processes, random keys": "ours random",
         "stagelight, Redis Streams in front": "ours streams",
         "Redis Streams": "streams",
         "Celery on Redis": "celery",
         "RQ": "rq",
     },
     "full": {
-        "bare sqlite3 loop, synchronous=FULL": "bare full",
-        f"{OURS} FULL": "ours full",
-        "bare loop without key and JSON": "unsafe full",
+        "bare sqlite3 loop, synchronous=FULL": "unsafe full",
+        "the same with keys and JSON": "bare full",
+        f"{OURS} FULL, one process puts and one learns": "ours full",
+        "stagelight, one process alone": "ours alone full",
     },
 }
 NEEDS_REDIS = ("ours streams", "streams", "celery", "rq")

@@ -26,11 +26,26 @@ def test_clock_and_ids_are_replaced_inside_a_block_and_no_longer():
     with suppress(KeyError), _clock.replaced(clock=clock, ids=CountingIds()):
         clock.advance(days=1)
         assert _clock.now() == datetime(1970, 1, 2, tzinfo=UTC)
-        assert _clock.new_id() == f"{1:032x}"
+        assert _clock.new_id() == f"{86_400_000:012x}{1:020x}"
         {}["fails"]
 
     assert _clock.now() > datetime(2026, 1, 1, tzinfo=UTC)
-    assert _clock.new_id() != f"{2:032x}"
+    assert _clock.new_id() != f"{86_400_000:012x}{2:020x}"
+
+
+def test_ids_of_rows_sort_by_their_time():
+    """An index of them grows at its end; within a millisecond chance keeps them apart, and a clock out of range breaks none."""
+    clock = SteppingClock(start_s=1_795_251_087, step_s=0.001)
+    with _clock.replaced(clock=clock):
+        made = [_clock.new_id() for _ in range(1_000)]
+    with _clock.replaced(clock=SteppingClock(start_s=-1)):
+        assert len(_clock.new_id()) == 32
+    with _clock.replaced(clock=SteppingClock(start_s=2**40)):
+        together = {_clock.new_id() for _ in range(1_000)}
+
+    assert made == sorted(made)
+    assert len(together) == 1_000
+    assert {len(one) for one in (*made, *together)} == {32}
 
 
 def test_a_stepping_clock_steps_both_its_hands():

@@ -16,7 +16,6 @@ import sqlite3
 import sys
 import time
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -166,7 +165,7 @@ def whole_life(store: Store) -> None:
 
 def by_id(state: Mapping[str, Any] | None, items: list[Item]) -> Any:
     """Learn the number in the item's id, for feedback brings no other."""
-    return adding(state, [replace(one, body={"number": int(one.feedback_id[1:])}) for one in items])
+    return adding(state, [one._replace(body={"number": int(one.feedback_id[1:])}) for one in items])
 
 
 def child(work: Callable[[Callable[[int], None]], None]) -> tuple[int, int]:

@@ -7,8 +7,9 @@ the moment it is queued until it is done or dead.
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -20,15 +21,14 @@ SHARDS = 64  #: Parts of the queue; a worker may serve some of them alone.
 MAX_ATTEMPTS = 5  #: An item that was taken so often and never settled is dead.
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One thing that a consumer has to learn from."""
 
     tenant: str
     workspace: str
     consumer: str
     feedback_id: str  #: With tenant, workspace and consumer the key: what has been learned once is never learned again.
-    body: Mapping[str, Any] = field(default_factory=dict)  #: decision, arm, reward, context, propensity, observed_at
+    body: Mapping[str, Any] = MappingProxyType({})  #: decision, arm, reward, context, propensity, observed_at
     attempts: int = 0  #: How often it has been taken.
     queued_ns: int = 0
     lease: str = ""  #: Who holds it; only the holder may settle it.

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def plain(value: object) -> Any:
-    """Return dataclasses as objects, tuples and sets as lists; a number that JSON has not becomes None.
+    """Return dataclasses and named tuples as objects, other tuples and sets as lists; a number that JSON has not becomes None.
 
     >>> from stagelight.wire.records import SpanLink
     >>> plain([SpanLink(trace_id="a", span_id="b")])
@@ -19,6 +19,8 @@ def plain(value: object) -> Any:
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
     if isinstance(value, Mapping):
         return {str(name): plain(inner) for name, inner in value.items()}
     if isinstance(value, frozenset | set):
