@@ -26,7 +26,7 @@ def test_names_that_the_catalogue_has_no_more_are_found(written: Path, plan: Pla
     reference = written / "docs/metrics.md"
     rules = written / "collector/prometheus/rules/stages.yml"
     text = reference.read_text().replace(f"## {SPANS}", "## stagelight_span_total")
-    reference.write_text(text.replace("| `kind` |", "| `sort` |"))
+    reference.write_text(text.replace("| `signal` |", "| `sort` |"))
     rules.write_text(rules.read_text().replace("alert: StagelightStageSlow", "alert: StagelightSlow"))
 
     assert renames.gone(written, plan) == [

@@ -9,7 +9,7 @@ import pytest
 
 from stagelight import config, loops
 from stagelight.errors import ConfigurationError
-from stagelight.loops import celery_app, holding, scheduler, tasks, timing
+from stagelight.loops import celery_app, holding, scheduler, tasks, timing, watchers
 from stagelight.sink.rows import Prediction, Truth
 from stagelight.store import current, open_store
 from stagelight.testing import SteppingClock, time_of
@@ -215,9 +215,9 @@ def test_of_two_workers_one_runs(store: Store, clock: SteppingClock, monkeypatch
 
 def test_a_lease_is_kept_alive_while_the_work_lasts(tmp_path: Path) -> None:
     """Work that takes longer than the lease keeps it; afterwards others get it at once."""
-    with open_store(tmp_path / "l.db") as store, holding.alone(store, "long", seconds=0.3) as mine:
+    with open_store(tmp_path / "l.db") as store, holding.alone(store, "long", seconds=1.0) as mine:
         assert mine
-        threading.Event().wait(0.9)
+        threading.Event().wait(2.1)
         assert not store.leases.take("long", "other", seconds=1)
     with open_store(tmp_path / "l.db") as store:
         assert store.leases.take("long", "other", seconds=1)
@@ -256,7 +256,7 @@ def test_beat_follows_the_rules(rules: Path) -> None:
     """Times that the rules give are those of beat and of the embedded scheduler alike; 0 minutes check no drift."""
     rules.write_text(RULES.replace("4h", "1h").replace("0 2 * * *", "30 1 * * 1-5"))
     read = truth_rules.load(rules)
-    settings = config.load(drift_check_interval=0.0)
+    settings = config.load(drift_check_interval=0.0, watch_interval=0.0)
     beat = celery_app.beat_schedule(settings, read)
     assert beat["feedback-loop-short-window"]["schedule"] == 3600
     assert beat["feedback-loop-medium-window"]["schedule"].day_of_week == {1, 2, 3, 4, 5}
@@ -295,7 +295,8 @@ def test_the_embedded_scheduler_runs_what_was_missed_and_goes_on(tmp_path: Path,
     """Everything was never done, so everything runs at the start, and the short one again when its time has come."""
     rules.write_text(RULES.replace("4h", "1s"))
     running = scheduler.Scheduler(config.load(), truth_rules.load(rules))
-    names = [tasks.name_of(window) for window in ("short", "medium", "long")] + [tasks.DRIFT]
+    names = [tasks.name_of(window) for window in ("short", "medium", "long")]
+    names += [tasks.DRIFT, watchers.LEARNING, watchers.EXPERIMENTS]
     assert sorted(running.jobs) == sorted(names)
     with open_store(tmp_path / "s.db") as store, current.using(store):
         running.start()
@@ -307,9 +308,9 @@ def test_the_embedded_scheduler_runs_what_was_missed_and_goes_on(tmp_path: Path,
 
 
 def until(found: Callable[[], int]) -> int:
-    """Wait until there is something, for ten seconds at most, and return it."""
+    """Wait until there is something, for a minute at most, and return it."""
     pause = threading.Event()
-    for _ in range(200):
+    for _ in range(1200):
         if value := found():
             return value
         pause.wait(0.05)

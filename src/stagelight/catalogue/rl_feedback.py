@@ -1,7 +1,11 @@
 """The loop that teaches the model router: rewards emitted, waiting, learned from, refused."""
 
 from stagelight.catalogue.labels import ARM, ROUTER, TENANT, WORKSPACE
-from stagelight.catalogue.rows import Metric
+from stagelight.catalogue.rows import Label, Metric
+
+EXPERIMENT_KIND = Label("kind", bound=1, values=("router",), default="router")
+EXPERIMENT = Label("experiment", bound=50)
+STATE = Label("state", bound=4, values=("collecting", "running", "decided", "changed"))
 
 RL_FEEDBACK_PROCESSED = Metric(
     name="rl_feedback_processed_total",
@@ -53,4 +57,23 @@ ROUTER_BEST_ARM_SHARE = Metric(
     unit="percentunit",
     labels=(ROUTER, TENANT, WORKSPACE),
     help="How sure a router is: the share of requests that its policy would send to its favourite arm now.",
+)
+ROUTER_REWARDS_LEARNED = Metric(
+    name="rl_router_rewards_learned",
+    kind="gauge",
+    labels=(ROUTER, TENANT, WORKSPACE),
+    help="How many of the rewards that the last hour brought a router has learned.",
+)
+ROUTER_MEAN_REWARD = Metric(
+    name="rl_router_mean_reward",
+    kind="gauge",
+    unit="percentunit",
+    labels=(ROUTER, TENANT, WORKSPACE),
+    help="Mean of the rewards that the last hour brought and a router has learned; none where there were none.",
+)
+EXPERIMENT_STATE = Metric(
+    name="stagelight_experiment_state",
+    kind="gauge",
+    labels=(EXPERIMENT_KIND, EXPERIMENT, TENANT, WORKSPACE, STATE),
+    help="How an experiment stands by the rewards of the last day: 1 for its state, 0 for the others.",
 )

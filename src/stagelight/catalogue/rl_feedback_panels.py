@@ -2,6 +2,7 @@
 
 from stagelight.catalogue.panels import burnt
 from stagelight.catalogue.rl_feedback import (
+    EXPERIMENT_STATE,
     RL_FEEDBACK_DEAD,
     RL_FEEDBACK_FAILED,
     RL_FEEDBACK_LATENCY,
@@ -9,6 +10,8 @@ from stagelight.catalogue.rl_feedback import (
     RL_FEEDBACK_QUEUE_DEPTH,
     ROUTER_BEST_ARM_SHARE,
     ROUTER_DECISIONS,
+    ROUTER_MEAN_REWARD,
+    ROUTER_REWARDS_LEARNED,
     TRAJECTORY_EMISSIONS,
 )
 from stagelight.catalogue.rows import Panel
@@ -160,4 +163,34 @@ BURN = Panel(
     expr=(burnt("1h", 'slo=~"RLFeedback.*",tenant=~"$tenant",workspace=~"$workspace"'),),
     legend=("{{slo}} " + WHOSE,),
     help="1 uses a budget up in exactly its 30 days; 14.4 pages.",
+)
+MEAN_REWARD = Panel(
+    name="Mean reward, last hour",
+    dashboard=RL_FEEDBACK,
+    section="Routers and experiments",
+    kind="timeseries",
+    expr=(f"max by (router, {BY}) ({ROUTER_MEAN_REWARD.name}{CHOSEN})",),
+    legend=("{{router}} " + WHOSE,),
+    unit="percentunit",
+    help="How good the answers were that a router learned from. It falls when the models do, or when feedback changes its mind.",
+    width=8,
+)
+LEARNED = Panel(
+    name="Rewards learned, last hour",
+    dashboard=RL_FEEDBACK,
+    section="Routers and experiments",
+    kind="timeseries",
+    expr=(f"max by (router, {BY}) ({ROUTER_REWARDS_LEARNED.name}{CHOSEN})",),
+    legend=("{{router}} " + WHOSE,),
+    help="Of few rewards the mean says little; 0 beside others that learn: feedback does not reach this router.",
+    width=8,
+)
+EXPERIMENTS = Panel(
+    name="Experiments",
+    dashboard=RL_FEEDBACK,
+    section="Routers and experiments",
+    kind="table",
+    expr=(f"max by (kind, experiment, {BY}, state) ({EXPERIMENT_STATE.name}{CHOSEN}) == 1",),
+    help="collecting: too few rewards in a day. decided: one arm is the best with 99 %. changed: and the day before it was another.",
+    width=8,
 )

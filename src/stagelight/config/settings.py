@@ -76,7 +76,7 @@ class Settings:
     spool: str = setting(
         "",
         "STAGELIGHT_SPOOL",
-        "Folder that keeps rows while STAGELIGHT_URL is away; under the user's state folder if empty.",
+        "Folder that keeps rows while the store or STAGELIGHT_URL is away; under the user's state folder if empty.",
     )
     spool_max_bytes: int = setting(256 * 2**20, "STAGELIGHT_SPOOL_MAX_BYTES", "Bytes the spool may hold; 0 keeps none.")
     trace_log_file: str = setting("", "TRACE_LOG_FILE", "Append every finished trace to this file, as OTLP JSON lines.")
@@ -165,6 +165,11 @@ class Settings:
     drift_check_interval: float = setting(60.0, "DRIFT_CHECK_INTERVAL", "Minutes between two checks for drift.")
     drift_threshold: float = setting(
         0.1, "DRIFT_THRESHOLD", "PSI from which drift is low; medium, high and critical are 2.5, 5 and 10 times it."
+    )
+    watch_interval: float = setting(
+        5.0,
+        "STAGELIGHT_WATCH_INTERVAL",
+        "Minutes between two looks at what routers have learned and how their experiments stand; 0 looks never.",
     )
     truth_rules: str = setting(
         "",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         run_feedback_loop_short_window,
         run_full_feedback_loop,
     )
+    from stagelight.loops.watchers import watch_experiments, watch_feedback_learning
 
 _TASKS = (
     "analyze_concept_drift_from_truth",
@@ -26,6 +27,7 @@ _TASKS = (
     "run_feedback_loop_short_window",
     "run_full_feedback_loop",
 )
+_WATCHERS = ("watch_experiments", "watch_feedback_learning")
 __all__ = [
     "EnhancedMonitoringSystem",
     "TrajectoryEvaluator",
@@ -36,12 +38,18 @@ __all__ = [
     "run_feedback_loop_medium_window",
     "run_feedback_loop_short_window",
     "run_full_feedback_loop",
+    "watch_experiments",
+    "watch_feedback_learning",
 ]
 
-_HOMES = dict.fromkeys(_TASKS, "stagelight.loops.tasks") | {
-    "EnhancedMonitoringSystem": "stagelight.loops.monitoring",
-    "TrajectoryEvaluator": "stagelight.loops.evaluator",
-}
+_HOMES = (
+    dict.fromkeys(_TASKS, "stagelight.loops.tasks")
+    | dict.fromkeys(_WATCHERS, "stagelight.loops.watchers")
+    | {
+        "EnhancedMonitoringSystem": "stagelight.loops.monitoring",
+        "TrajectoryEvaluator": "stagelight.loops.evaluator",
+    }
+)
 
 
 def __getattr__(name: str) -> Any:

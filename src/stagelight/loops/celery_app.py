@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stagelight import config
 from stagelight.errors import ConfigurationError, MissingExtraError
-from stagelight.loops import tasks, timing
+from stagelight.loops import tasks, timing, watchers
 from stagelight.truth import rules as truth_rules
 from stagelight.truth.schedule import Schedule
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 QUEUE: Final = "analytics"
 PREFIX: Final = "stagelight.loops"
 LOST_SECONDS: Final = 3600  #: After which Redis hands a task out again whose worker never answered.
+ROUTED: Final = ("run_*", "analyze_concept_drift_*", "check_*", "watch_*")
 CONTRACT: Final[Mapping[str, Schedule]] = {
     "short": Schedule(every_s=14_400.0),
     "medium": Schedule(cron="0 2 * * *"),
@@ -38,6 +39,8 @@ FUNCTIONS: Final[Mapping[str, Callable[..., dict[str, Any]]]] = {
         tasks.run_full_feedback_loop,
         tasks.analyze_concept_drift_from_truth,
         tasks.check_drift,
+        watchers.watch_feedback_learning,
+        watchers.watch_experiments,
     )
 }
 
@@ -74,7 +77,7 @@ def make_app(settings: Settings | None = None, rules: Rules | None = None) -> An
         worker_prefetch_multiplier=1,
         broker_connection_retry_on_startup=True,
         broker_transport_options={"visibility_timeout": LOST_SECONDS},
-        task_routes={f"{PREFIX}.{name}": {"queue": QUEUE} for name in ("run_*", "analyze_concept_drift_*", "check_*")},
+        task_routes={f"{PREFIX}.{name}": {"queue": QUEUE} for name in ROUTED},
         beat_schedule=beat_schedule(settings, rules or _rules(settings)),
     )
     for name, function in FUNCTIONS.items():
@@ -93,13 +96,17 @@ def beat_schedule(settings: Settings, rules: Rules | None) -> dict[str, dict[str
             "schedule": timing.celery_schedule(schedule),
             "options": {"queue": QUEUE},
         }
-    if settings.drift_check_interval > 0:
-        check = {
-            "task": f"{PREFIX}.check_drift",
-            "schedule": settings.drift_check_interval * 60.0,
-            "options": {"queue": QUEUE},
-        }
-        found[tasks.DRIFT] = check
+    for name, (function, minutes) in {
+        tasks.DRIFT: ("check_drift", settings.drift_check_interval),
+        watchers.LEARNING: ("watch_feedback_learning", settings.watch_interval),
+        watchers.EXPERIMENTS: ("watch_experiments", settings.watch_interval),
+    }.items():
+        if minutes > 0:
+            found[name] = {
+                "task": f"{PREFIX}.{function}",
+                "schedule": minutes * 60.0,
+                "options": {"queue": QUEUE},
+            }
     return found
 
 

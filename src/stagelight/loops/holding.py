@@ -1,23 +1,29 @@
-"""One worker at a time: a task holds a lease in the store while it works, and keeps it alive."""
+"""What scheduled tasks share: the store they work on, and a lease in it, kept alive, so that one worker runs a task."""
 
 from __future__ import annotations
 
+import logging
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from stagelight import _clock, _guard, config
+from stagelight.errors import StoreError
 from stagelight.store import current, open_configured
 from stagelight.telemetry.current import current as telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from stagelight.config import Settings
     from stagelight.store import Store
 
+    Done = dict[str, Any]
+
 LOOK_S: Final = 0.5
 LEASE_SECONDS: Final = 15.0  #: After a killed worker the next one may begin when so much has passed.
+
+_log = logging.getLogger("stagelight")
 
 
 def settings_in_force() -> Settings:
@@ -44,6 +50,25 @@ def working_store() -> Iterator[Store]:
         return
     with open_configured(settings_in_force()) as opened:
         yield opened
+
+
+def on_store(work: Callable[[Store], Done]) -> Done:
+    """Do `work`; where the store is away, say so and leave it to the next run.
+
+    Raises:
+        ConfigurationError: The address of the store cannot be used.
+    """
+    try:
+        with working_store() as store:
+            return {"status": "ok"} | work(store)
+    except StoreError as error:
+        _log.warning("stagelight loops: skipped, %s; the next run catches up", error)
+        return skipped(str(error))
+
+
+def skipped(reason: str) -> Done:
+    """Return what a task answers that has done nothing."""
+    return {"status": "skipped", "reason": reason}
 
 
 @contextmanager

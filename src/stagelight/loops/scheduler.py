@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from stagelight import _clock, _guard
-from stagelight.loops import tasks, timing
+from stagelight.loops import tasks, timing, watchers
 from stagelight.loops.holding import working_store
 from stagelight.store import current
 from stagelight.truth.schedule import Schedule
@@ -30,13 +30,13 @@ STOP_SECONDS: Final = 10.0
 
 
 class Scheduler:
-    """Runs each window of truth and the check for drift when it is due; what was missed while nothing ran, at once."""
+    """Runs each window of truth, the check for drift and the watchers when they are due; what was missed while nothing ran, at once."""
 
     def __init__(self, settings: Settings, rules: Rules | None, *, store: Store | None = None) -> None:
         """Plan; nothing runs before `start`.
 
         Args:
-            settings: How often drift is looked for.
+            settings: How often drift and routers are looked at.
             rules: When truth is joined; never if None.
             store: What the tasks work on; the store in use if None.
 
@@ -101,13 +101,17 @@ class Scheduler:
 
 
 def plan(settings: Settings, rules: Rules | None) -> dict[str, tuple[Schedule, Task]]:
-    """Return every task with its schedule: the windows that the rules name, and the check for drift."""
+    """Return every task with its schedule: the windows that the rules name, the check for drift, and the watchers."""
     found: dict[str, tuple[Schedule, Task]] = {}
     for window, task in WINDOWS.items():
         if rules is not None and window in rules.schedules:
             found[tasks.name_of(window)] = rules.schedules[window], task
     if settings.drift_check_interval > 0:
         found[tasks.DRIFT] = Schedule(every_s=settings.drift_check_interval * 60), tasks.check_drift
+    if settings.watch_interval > 0:
+        often = Schedule(every_s=settings.watch_interval * 60)
+        found[watchers.LEARNING] = often, watchers.watch_feedback_learning
+        found[watchers.EXPERIMENTS] = often, watchers.watch_experiments
     return found
 
 

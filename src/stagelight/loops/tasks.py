@@ -7,22 +7,20 @@ run does what this one did not.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from stagelight.alerts import AlertRouter, route_concept_drift_alerts
 from stagelight.drift.everything import check_store
 from stagelight.drift.severity import MINIMUM
-from stagelight.errors import StoreError
 from stagelight.loops import findings
-from stagelight.loops.holding import LEASE_SECONDS, alone, settings_in_force, working_store
+from stagelight.loops.holding import LEASE_SECONDS, alone, on_store, settings_in_force, skipped
 from stagelight.truth import rules as truth_rules
 from stagelight.truth.assessment import assess, keep
 from stagelight.truth.joining import join
 from stagelight.truth.metrics import show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from stagelight.alerts import Finding
     from stagelight.alerts.finding import Subject
@@ -37,8 +35,6 @@ DRIFT: Final = "drift-check"
 PATIENCE_S: Final = LEASE_SECONDS + 1.0
 FULL: Final = "feedback-loop-full"
 DAY: Final = 86_400.0
-
-_log = logging.getLogger("stagelight")
 
 
 def name_of(window: str) -> str:
@@ -63,7 +59,7 @@ def run_feedback_loop(prediction_types: Iterable[str] | None = None, *, now: flo
     Raises:
         ConfigurationError: The rules cannot be used, or have none for a type.
     """
-    return _with_store(lambda store: _join(store, _rules(), prediction_types, now))
+    return on_store(lambda store: _join(store, _rules(), prediction_types, now))
 
 
 def run_feedback_loop_short_window(*, now: float | None = None) -> Done:
@@ -83,7 +79,7 @@ def run_feedback_loop_long_window(*, now: float | None = None) -> Done:
 
 def run_full_feedback_loop(*, now: float | None = None) -> Done:
     """Join every type, then see whether any model got worse."""
-    return _with_store(lambda store: _joined_and_judged(store, _rules(), FULL, None, now))
+    return on_store(lambda store: _joined_and_judged(store, _rules(), FULL, None, now))
 
 
 def analyze_concept_drift_from_truth(
@@ -101,7 +97,7 @@ def analyze_concept_drift_from_truth(
     Raises:
         ConfigurationError: The rules cannot be used, or have none for a type.
     """
-    return _with_store(lambda store: _judge(store, _rules(), prediction_types, now))
+    return on_store(lambda store: _judge(store, _rules(), prediction_types, now))
 
 
 def check_drift() -> Done:
@@ -110,32 +106,18 @@ def check_drift() -> Done:
     Returns:
         `status`; `checked`: features looked at; `drifted`: those beyond threshold and noise; `routed`.
     """
-    return _with_store(_check_drift)
+    return on_store(_check_drift)
 
 
 def _window(window: str, now: float | None) -> Done:
     rules = _rules()
-    return _with_store(lambda store: _joined_and_judged(store, rules, name_of(window), rules.scheduled(window), now))
-
-
-def _with_store(work: Callable[[Store], Done]) -> Done:
-    """Do `work`; where the store is away, say so and leave it to the next run."""
-    try:
-        with working_store() as store:
-            return {"status": "ok"} | work(store)
-    except StoreError as error:
-        _log.warning("stagelight loops: skipped, %s; the next run catches up", error)
-        return _skipped(str(error))
-
-
-def _skipped(reason: str) -> Done:
-    return {"status": "skipped", "reason": reason}
+    return on_store(lambda store: _joined_and_judged(store, rules, name_of(window), rules.scheduled(window), now))
 
 
 def _joined_and_judged(store: Store, rules: Rules, name: str, types: Iterable[str] | None, now: float | None) -> Done:
     with alone(store, name, patience_s=PATIENCE_S) as mine:
         if not mine:
-            return _skipped(f"another worker runs {name}")
+            return skipped(f"another worker runs {name}")
         chosen = [rule.type for rule in rules.of(types)]
         return _join(store, rules, chosen, now) | {"analysis": _judge(store, rules, chosen, now)}
 
@@ -181,7 +163,7 @@ def _judge(store: Store, rules: Rules, types: Iterable[str] | None, now: float |
 def _check_drift(store: Store) -> Done:
     with alone(store, DRIFT) as mine:
         if not mine:
-            return _skipped(f"another worker runs {DRIFT}")
+            return skipped(f"another worker runs {DRIFT}")
         measured = check_store(store, threshold=settings_in_force().drift_threshold)
         found = [findings.of_measurement(one) for one in measured if one.verdict == "alert"]
         router = AlertRouter(settings_in_force(), store=store)

@@ -50,8 +50,10 @@ class Leases:
         free = sa.or_(table.c.until_ns <= now, table.c.until_ns > latest, table.c.holder == holder)
         changed = {"holder": insert.excluded.holder, "until_ns": insert.excluded.until_ns}
         upsert = insert.on_conflict_do_update(index_elements=["tenant", "workspace", "name"], set_=changed, where=free)
+        # Not by the count of rows: of an INSERT PostgreSQL's driver keeps none.
+        held = upsert.returning(table.c.holder)
         with self._database.writing() as connection:
-            return connection.execute(upsert, row | {"until_ns": now + int(seconds * 1e9)}).rowcount == 1
+            return connection.execute(held, row | {"until_ns": now + int(seconds * 1e9)}).first() is not None
 
     def release(self, name: str, holder: str, *, done: bool) -> None:
         """Let others have it; `done` notes that the task was finished."""

@@ -16,6 +16,8 @@ from stagelight.store.loop_tables import decisions, delivery, policies
 from stagelight.store.tables import feedback
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from stagelight.store.database import Database
 
 SECOND = 1_000_000_000
@@ -82,6 +84,43 @@ class LoopReports:
                 RewardPoint(time_ns=since_ns + number * step_ns, arm=arm, rewards=count, mean=mean)
                 for number, arm, count, mean in connection.execute(chosen)
             ]
+
+    def learned(self, since_ns: int, until_ns: int, step_ns: int) -> dict[tuple[str, str, str], list[RewardPoint]]:
+        """Return what was learned of the rewards given in each step, for each router, tenant and workspace."""
+        step = self._step(feedback.c.observed_at, since_ns, step_ns)
+        same = (feedback.c[name] == delivery.c[name] for name in ("feedback_id", "tenant", "workspace"))
+        by = delivery.c.consumer, delivery.c.tenant, delivery.c.workspace, step, delivery.c.arm
+        chosen = (
+            sa.select(*by, sa.func.count(), sa.func.avg(feedback.c.reward))
+            .select_from(feedback.join(delivery, sa.and_(*same, delivery.c.state == "done")))
+            .where(
+                feedback.c.reward.is_not(None),
+                *_within(feedback, since_ns, until_ns),
+                delivery.c.consumer.startswith(ROUTER, autoescape=True),
+            )
+            .group_by(*by)
+            .order_by(*by)
+        )
+        found: dict[tuple[str, str, str], list[RewardPoint]] = {}
+        with self._database.reading() as connection:
+            for consumer, tenant, workspace, number, arm, count, mean in connection.execute(chosen):
+                point = RewardPoint(time_ns=since_ns + number * step_ns, arm=arm, rewards=count, mean=mean)
+                found.setdefault((consumer.removeprefix(ROUTER), tenant, workspace), []).append(point)
+        return found
+
+    def choices(
+        self, routers: Collection[str], since_ns: int, until_ns: int
+    ) -> dict[tuple[str, str, str], dict[str, int]]:
+        """Return how often each arm was chosen, for each of `routers` by tenant and workspace."""
+        by = decisions.c.router, decisions.c.tenant, decisions.c.workspace, decisions.c.arm
+        within = decisions.c.router == sa.bindparam("router_is"), *_within(decisions, since_ns, until_ns)
+        chosen = sa.select(*by, sa.func.count()).where(*within).group_by(*by)
+        found: dict[tuple[str, str, str], dict[str, int]] = {}
+        with self._database.reading() as connection:
+            for name in sorted(routers):
+                for router, tenant, workspace, arm, count in connection.execute(chosen, {"router_is": clean(name)}):
+                    found.setdefault((router, tenant, workspace), {})[arm] = count
+        return found
 
     def feedback_counts(
         self, since_ns: int, until_ns: int, step_ns: int, tenant: str | None = None
