@@ -107,7 +107,7 @@ def bounds(figures: Bounds) -> str:
 
 
 def with_floor(found: Found) -> str:
-    """Return what both miss and the ratio where 5 % of decisions are spread over all arms."""
+    """Return what both miss and the ratio where no arm has less than its part of 5 %, as in routers."""
     return f"{found.ours[0]:>6.0f} {found.other[0]:>6.0f}  {found.ratio[0]:.2f}"
 
 

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 SEED = 7
 
 # One draw where the router counts 128: choosing by counted shares is choosing by one of the draws, so that the law of
-# what happens is the same, and it costs a hundredth.
+# what happens is the same, and it costs a hundredth. Not under a floor, which looks at the shares: see `as_routed`.
 THOMPSON = Thompson(draws=1)
 DISCOUNTED = DiscountedThompson(draws=1)
+ROUTED_DRAWS = Thompson().draws
 LINEAR = LinUCB(dimension=DIMENSION)
 DISCOUNTED_LINEAR = DiscountedLinUCB(dimension=DIMENSION)
 
@@ -65,9 +66,15 @@ class Found:
 def played(case: Case, *, floor: float = 0.0, seed: int = SEED) -> Found:
     """Play both policies of a case in the same world, with the same rewards."""
     world = case.make(np.random.default_rng([seed, 3]), case.runs)
-    ours = regret(case.ours, world, seed, floor=floor, lag=case.lag)
-    other = regret(case.other, world, seed, floor=floor, lag=case.lag, missing_is_zero=case.mistake)
+    one, two = (as_routed(rule) if floor else rule for rule in (case.ours, case.other))
+    ours = regret(one, world, seed, floor=floor, lag=case.lag)
+    other = regret(two, world, seed, floor=floor, lag=case.lag, missing_is_zero=case.mistake)
     return Found(case, interval(ours), interval(other), interval(ours, other))
+
+
+def as_routed(rule: Rule) -> Rule:
+    """Return the rule as a router has it, with shares counted over all draws."""
+    return replace(rule, draws=ROUTED_DRAWS) if isinstance(rule, Thompson) else rule
 
 
 def fixed(*levels: tuple[float, ...], told: tuple[float, ...] = ()) -> Maker:

@@ -30,7 +30,7 @@ def regret(
         rule: How arms are weighed.
         world: Where.
         seed: Of rewards and choices; the rewards are the same for every rule, which makes comparisons sharper.
-        floor: Share of decisions spread over all arms.
+        floor: Over the number of arms, the least share of each.
         lag: Steps until a reward is learned from.
         missing_is_zero: Make the mistake of taking a reward that never came for a 0.
     """

@@ -157,8 +157,9 @@ def test_a_policy_can_be_asked_what_it_would_have_done():
 
     np.testing.assert_allclose(shares, [[0.975, 0.025], [0.025, 0.975], [1.0, 0.0]])
     policy.rename_arm("a", "other")
+    np.testing.assert_allclose(as_policy(log_of(rows), policy, rng=np.random.default_rng(0)), shares)
     with pytest.raises(UnknownArmError, match="no arm 'a'"):
-        as_policy(log_of(rows), policy, rng=np.random.default_rng(0))
+        as_policy(log_of(rows), make_policy("linucb", ["b"], dimension=1), rng=np.random.default_rng(0))
 
 
 def test_the_simplest_policies_are_compared_by_name():

@@ -261,6 +261,48 @@ def test_a_renamed_arm_keeps_its_history_and_rewards_under_its_old_names(kind):
 
 
 @every
+def test_a_renamed_arm_is_eligible_under_its_old_names(kind):
+    """Who still calls it by a name that it had gets it all the same, by its name of now."""
+    policy = taught(kind, {"large": 0.9, "medium": 0.5, "small": 0.1}, times=3)
+    policy.rename_arm("large", "large-v2")
+    policy.rename_arm("large-v2", "large-v3")
+
+    for name in ("large", "large-v2", "large-v3"):
+        assert list(policy.choose((name, "small"), seen(kind), rng=rng()).shares) == ["large-v3", "small"]
+    with pytest.raises(PolicyError, match="an arm is eligible twice"):
+        policy.shares(("large", "large-v3"), seen(kind), rng=rng())
+
+
+@every
+@few
+@given(said=st.lists(lessons, min_size=4, max_size=4), cut=st.integers(0, 60))
+def test_a_replay_finds_what_a_name_meant_when_it_was_learned(kind, said, cut):
+    """An arm is renamed, its name goes to a new arm, then to a third: the same lessons again give the same state."""
+    policy = made(kind)
+    policy.learn(said[0])
+    policy.rename_arm("large", "huge")
+    policy.learn(said[1])
+    policy.add_arm("large")
+    policy.learn(said[2])
+    policy.rename_arm("huge", "giant")
+    policy.rename_arm("large", "big")
+    policy.rename_arm("small", "large")
+    policy.learn([Lesson(lesson.arm.replace("small", "large"), lesson.reward, lesson.context) for lesson in said[3]])
+    all_of_it = [
+        *(lesson for part in said[:3] for lesson in part),
+        *(Lesson(lesson.arm.replace("small", "large"), lesson.reward, lesson.context) for lesson in said[3]),
+    ]
+
+    blank = made(kind, arms=policy.state()["arms"]).state()
+    again = policy_of({**policy.state(), "numbers": blank["numbers"], "lessons": 0})
+    again.learn(all_of_it[:cut])
+    again = policy_of(json.loads(json.dumps(again.state())))
+    again.learn(all_of_it[cut:])
+
+    assert same(again, policy)
+
+
+@every
 def test_an_old_name_can_be_given_to_a_new_arm(kind):
     """Once an arm is added under a name that another had before, the name means the new one."""
     policy = made(kind)

@@ -7,6 +7,7 @@ import pytest
 from scipy import integrate, stats
 
 from stagelight.routing.policies import Lesson, make_policy
+from stagelight.routing.policies.rule import floored
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -43,12 +44,21 @@ def test_thompson_counts_its_shares_over_128_draws():
     assert 0 < counted.min() < 64
 
 
-def test_the_floor_is_spread_over_the_eligible_arms():
-    """Of 5 %, two arms get 2.5 % each, on top of 95 % of what the rule says."""
+def test_the_floor_lifts_what_lies_below_it():
+    """Of two eligible arms each has 2.5 % at least; what that takes comes off those above, by how far they lie above."""
     policy = make_policy("ucb1", ["a", "b", "c"])
     policy.learn(lessons(a=(9, 0), b=(0, 9), c=(5, 4)))
 
     assert policy.shares(["a", "b"], rng=rng()).tolist() == pytest.approx([0.975, 0.025])
+    lifted = floored(np.array([0.8, 0.19, 0.01, 0.0]), 0.2)
+    assert lifted.tolist() == pytest.approx([0.05 + 0.8 * 0.75 / 0.89, 0.05 + 0.8 * 0.14 / 0.89, 0.05, 0.05])
+
+
+def test_the_floor_leaves_alone_what_lies_above_it():
+    """An arm that is tried anyway is not tried more: where all shares are high enough, none is changed."""
+    shares = np.array([0.5, 0.3, 0.15, 0.05])
+
+    assert floored(shares, 0.2).tolist() == pytest.approx(shares.tolist())
 
 
 def test_a_reward_between_counts_in_parts():

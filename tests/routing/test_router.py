@@ -10,10 +10,11 @@ import pytest
 from routed import ARMS, made, rewarded
 from stagelight import _guard, context, trace_stage
 from stagelight.errors import PolicyError, UnknownArmError
-from stagelight.routing import decisions, get_rl_model_router
+from stagelight.routing import decisions, get_rl_model_router, registry
 from stagelight.routing.policies import policy_of
 from stagelight.sink.rows import Decision, TrajectoryFeedback
 from stagelight.store.loop import Item
+from stagelight.testing.clock import SteppingClock, time_of
 
 if TYPE_CHECKING:
     from stagelight.store.facade import Store
@@ -50,6 +51,30 @@ def test_the_decision_is_on_the_running_span(store: Store, telemetry: InMemory):
     assert (said["feature_flag.key"], said["feature_flag.result.variant"]) == ("default", chosen.arm)
     assert (said["stagelight.decision_id"], said["stagelight.propensity"]) == (chosen.decision_id, chosen.propensity)
     assert chosen.trace_id == telemetry.span("answer").trace_id
+
+
+def test_every_decision_of_a_span_is_on_it(store: Store, telemetry: InMemory):
+    """A second choice in the same stage leaves the first one readable; OpenTelemetry's attributes are of the last."""
+    one, two = made(name="one"), made(name="two words")
+
+    with trace_stage("answer"):
+        chosen = [one.choose(), two.choose(), one.choose()]
+
+    said = telemetry.span("answer").attributes
+    assert list(said["stagelight.decisions"]) == [f"{each.decision_id} {each.router}" for each in chosen]
+    assert (said["feature_flag.key"], said["stagelight.decision_id"]) == ("one", chosen[-1].decision_id)
+
+
+def test_a_span_lists_a_bounded_number_of_decisions(store: Store, telemetry: InMemory):
+    """A stage that chooses for a whole batch has the latest hundred on its span; all are in the log."""
+    router = made()
+
+    with trace_stage("batch"):
+        chosen = [router.choose() for _ in range(103)]
+
+    said = telemetry.span("batch").attributes["stagelight.decisions"]
+    assert [text.partition(" ")[0] for text in said] == [each.decision_id for each in chosen[3:]]
+    assert len(logged(store)) == 103
 
 
 def test_a_seed_makes_the_choices_repeatable(store):
@@ -347,6 +372,111 @@ def test_a_renamed_arm_keeps_its_history_and_its_late_rewards(store):
     assert router.arms == ("small", "large-v2")
 
 
+def test_callers_may_go_on_using_the_old_name_of_an_arm(store):
+    """Renamed in one deployment before the others: the old name means the arm, for every tenant, and the log has the new one."""
+    router = made()
+    rewarded(router, 25)
+    router.process_trajectory_feedback()
+
+    router.rename_arm("large", "large-v2")
+
+    for tenant in ("default", "newcomer"):
+        with context(tenant=tenant):
+            both, alone = router.choose(eligible=["small", "large"]), router.choose(eligible=["large"])
+            assert both.eligible == ("small", "large-v2"), tenant
+            assert (alone.arm, alone.policy, alone.propensity) == ("large-v2", "discounted_thompson", 1.0), tenant
+            assert router.choose(eligible=["large", "large-v2"]).eligible == ("large-v2",)
+            assert set(router.shares(eligible=["large", "small"])) == {"large-v2", "small"}
+
+
+def test_another_process_that_declares_the_old_name_gets_the_renamed_arm(store):
+    """It is told of the renaming by the kept policy: no second arm, and a choice among the old names says the new one."""
+    made().rename_arm("large", "large-v2")
+    registry.forget()
+
+    other = made()
+
+    assert other.choose(eligible=["large"]).arm == "large-v2"
+    assert other.arms == ("small", "large-v2")
+
+
+def test_a_router_without_declared_arms_knows_the_old_names(store):
+    """What is eligible becomes an arm there, but not what another arm was called."""
+    router = made(arms=())
+    router.choose(eligible=["a", "b"])
+    router.reload()
+
+    router.rename_arm("a", "c")
+
+    assert router.choose(eligible=["a"]).arm == "c"
+    assert set(router.arms) == {"b", "c"}
+
+
+def test_a_new_arm_may_have_the_old_name_of_another(store):
+    """From then on the name means the new one, for callers and for rewards; what was learned before stays where it was."""
+    router = made()
+    for _ in range(3):
+        rewarded(router, 25)
+        router.process_trajectory_feedback()
+    router.rename_arm("large", "large-v2")
+    known = router.shares()["large-v2"]
+
+    router.add_arm("large")
+    chosen = router.choose(eligible=["large"])
+    router.trajectory_feedback_queue.append(TrajectoryFeedback(trace_id="", decision_id=chosen.decision_id, reward=0.0))
+    router.process_trajectory_feedback()
+
+    assert chosen.arm == "large"
+    assert router.arms == ("small", "large-v2", "large")
+    assert router.shares(eligible=["small", "large-v2"])["large-v2"] == pytest.approx(known, abs=0.1)
+    with context(tenant="newcomer"):
+        assert router.choose(eligible=["large"]).arm == "large"
+    rebuilt = router.rebuild()
+    assert rebuilt is not None
+    assert rebuilt.equal
+
+
+def test_rebuilding_begins_with_what_is_left_of_the_rewards(store):
+    """Where older rewards have expired, the replay begins with the state of then, whatever its arms are called by now."""
+    clock = SteppingClock()
+    with time_of(clock):
+        router = made()
+        rewarded(router, 30)
+        router.process_trajectory_feedback(30)
+        store.admin.expire()  # keeps the state
+        clock.advance(days=60)
+        router.rename_arm("large", "large-v2")
+        router.add_arm("large")
+        rewarded(router, 10)
+        router.process_trajectory_feedback(10)
+        clock.advance(days=40)
+        store.admin.expire()
+        assert sum(1 for _ in store.policies.replay("default", tenant="default", workspace="default")) == 10
+
+        rebuilt = router.rebuild()
+
+    assert rebuilt is not None
+    assert (rebuilt.equal, rebuilt.lessons) == (True, 40)
+
+
+def test_another_policy_learns_again_under_the_names_of_then(store):
+    """A replay into another kind of policy gives each reward to the arm that its name meant when it was learned."""
+    router = made()
+    rewarded(router, 40)
+    router.process_trajectory_feedback(40)
+    router.rename_arm("large", "large-v2")
+    router.add_arm("large")
+    registry.forget()
+
+    changed = made(policy="ucb1")
+
+    state = store.policies.get("default", tenant="default", workspace="default").state
+    counts = dict(zip(state["arms"], state["numbers"]["counts"], strict=True))
+    assert counts["large"] == 0
+    assert counts["large-v2"] > 10
+    assert changed.arms == ("small", "large-v2", "large")
+
+
 def test_a_change_of_arms_reaches_every_tenant(store):
     """An arm that is added, retired or renamed is so for all tenants that have the router, whatever they have learned."""
     router = made()
@@ -405,8 +535,6 @@ def test_another_policy_learns_what_is_kept(store):
     router = made()
     rewarded(router, 40)
     router.process_trajectory_feedback(40)
-    from stagelight.routing import registry
-
     registry.forget()
     changed = made(policy="ucb1")
 

@@ -36,7 +36,7 @@ def server(tmp_path: Path) -> Iterator[Served]:
     assert _guard.errors() == {}
 
 
-def until(condition, seconds: float = 10.0) -> bool:
+def until(condition, seconds: float = 60.0) -> bool:
     """Wait for `condition`."""
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:

@@ -35,8 +35,11 @@ class ArmChange:
 
     def on_plan(self, plan: Plan) -> Plan:
         """Return the plan of tenants that are yet to come."""
+        renamed = {old: now for old, now in plan.renamed.items() if old not in (self.arm, self.new)}
         if self.kind == "add":
-            return plan.with_arms([self.arm])
+            return replace(plan, renamed=renamed).with_arms([self.arm])
+        if self.kind == "rename":
+            renamed = {old: self.new if now == self.arm else now for old, now in renamed.items()} | {self.arm: self.new}
         rest = {"retire": (), "rename": (self.new,)}[self.kind]
         names = (name for arm in plan.arms for name in (rest if arm == self.arm else (arm,)))
-        return replace(plan, arms=tuple(dict.fromkeys(names)))
+        return replace(plan, arms=tuple(dict.fromkeys(names)), renamed=renamed)

@@ -13,7 +13,7 @@ from stagelight.sink.rows import Decision
 from stagelight.wire import conventions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from stagelight.routing.chance import Chance
     from stagelight.routing.held import Held
@@ -83,7 +83,7 @@ def decided(
     if not all(map(math.isfinite, context)):
         raise ContextError("the context holds a number that is not finite, which no row of the log can")
     known = held.policy.arms
-    names = known if eligible is None else tuple(dict.fromkeys(arm for arm in eligible if arm in known))
+    names = known if eligible is None else known_as(held.policy, eligible)
     if not names:
         # A policy that is given no names would choose among all of its arms, also those that cannot answer.
         raise PolicyError(f"none of the eligible arms is one that router {router!r} can choose")
@@ -99,6 +99,16 @@ def decided(
         context=context,
         **_where(at, prediction_id),
     )
+
+
+def known_as(policy: Policy, eligible: Iterable[str]) -> tuple[str, ...]:
+    """Return those of `eligible` that the policy can choose, by their names of now, each once.
+
+    A model that was renamed in one deployment goes by its old name in the next.
+    """
+    names = (policy.name_of(arm) for arm in eligible)
+    known = set(policy.arms)
+    return tuple(dict.fromkeys(name for name in names if name in known))
 
 
 def blind(router: str, at: Here, arms: Sequence[object], prediction_id: str) -> Decision:
@@ -129,6 +139,11 @@ def attributes(decision: Decision) -> dict[str, object]:
         "stagelight.propensity": decision.propensity,
         "stagelight.eligible": list(decision.eligible),
     }
+
+
+def listed(decision: Decision) -> dict[str, str]:
+    """Return what the span says of every choice made in it, and not of the last alone."""
+    return {conventions.DECISIONS: f"{decision.decision_id} {decision.router}"}
 
 
 def _where(at: Here, prediction_id: str) -> dict[str, Any]:

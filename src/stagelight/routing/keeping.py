@@ -121,11 +121,13 @@ def rebuilt(store: Store, router: str, owner: Tenancy) -> Rebuilt | None:
 
     Where older rewards have expired, the replay begins with the state that was kept when they did.
     """
+    from stagelight.routing.policies import policy_of
+
     row = store.policies.get(router, tenant=owner.tenant, workspace=owner.workspace)
     if row is None:
         return None
     state = _replayed(store, router, owner, _beginning(store, router, owner, row.state)).state()
-    return Rebuilt(state, state["lessons"], state == row.state)
+    return Rebuilt(state, state["lessons"], state == policy_of(row.state).state())
 
 
 def _beginning(store: Store, router: str, owner: Tenancy, now: dict[str, Any]) -> Policy:
@@ -133,33 +135,28 @@ def _beginning(store: Store, router: str, owner: Tenancy, now: dict[str, Any]) -
     from stagelight.routing.policies import make_policy, policy_of
 
     base = store.policies.base(router, tenant=owner.tenant, workspace=owner.workspace)
-    if base is not None:
-        return _grown(policy_of(base.state), now)
-    empty = make_policy(now["kind"], now["arms"], **now["parameters"]).state()
-    return policy_of({**empty, "retired": now["retired"], "renamed": now["renamed"]})
-
-
-def _grown(policy: Policy, now: dict[str, Any]) -> Policy:
-    """`policy`, after whatever has happened to its arms since."""
-    for old, new in now["renamed"].items():
-        if old in policy.state()["arms"] and new not in policy.state()["arms"]:
-            policy.rename_arm(old, new)
-    for arm in now["arms"]:
-        if arm not in policy.state()["arms"]:
-            policy.add_arm(arm)
-    for arm in policy.retired:
+    if base is None:
+        return _named_as(now, make_policy(now["kind"], now["arms"], **now["parameters"]))
+    # Arms keep their places whatever becomes of their names, and new ones come behind them.
+    known = len(base.state["arms"])
+    policy = policy_of({**base.state, "arms": now["arms"][:known], "retired": [], "renamed": {}, "formerly": []})
+    for arm in now["arms"][known:]:
         policy.add_arm(arm)
-    for arm in now["retired"]:
-        policy.retire_arm(arm)
-    return policy
+    return _named_as(now, policy)
+
+
+def _named_as(now: dict[str, Any], policy: Policy) -> Policy:
+    """`policy`, with what `now` says of its arms: which are retired, and what they were called."""
+    from stagelight.routing.policies import policy_of
+
+    said = {name: now[name] for name in ("retired", "renamed", "formerly") if name in now}
+    return policy_of(policy.state() | said)
 
 
 def _successor(plan: Plan, state: dict[str, Any]) -> Policy:
     """A fresh policy of another kind which knows the arms, the retired and the renamed of the one before it."""
-    from stagelight.routing.policies import policy_of
-
-    empty = Plan(plan.policy, tuple(state["arms"]), plan.parameters).with_arms(plan.lacking(state)).fresh().state()
-    return policy_of({**empty, "retired": state["retired"], "renamed": state["renamed"]})
+    arms = Plan(plan.policy, tuple(state["arms"]), plan.parameters)
+    return _named_as(state, arms.with_arms(plan.lacking(state)).fresh())
 
 
 def _replayed(store: Store, router: str, owner: Tenancy, policy: Policy) -> Policy:

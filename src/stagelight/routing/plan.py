@@ -25,6 +25,7 @@ class Plan:
     arms: tuple[str, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)  #: Of the policy, as `memory=500`.
     open: bool = False  #: Declared without arms: whatever is eligible becomes one.
+    renamed: Mapping[str, str] = field(default_factory=dict)  #: A name that an arm had, to the name it has.
     declared: bool = True  #: By this program; else it is read off what another one keeps, and changes nothing of it.
 
     def fresh(self) -> Policy:
@@ -33,13 +34,15 @@ class Plan:
         Raises:
             PolicyError: There is no such policy or parameter, or an arm is named twice.
         """
-        from stagelight.routing.policies import make_policy  # loads numpy
+        from stagelight.routing.policies import make_policy, policy_of  # loads numpy
 
-        return make_policy(self.policy, self.arms, **self.parameters)
+        policy = make_policy(self.policy, self.arms, **self.parameters)
+        return policy_of(policy.state() | {"renamed": dict(self.renamed)}) if self.renamed else policy
 
     def with_arms(self, names: Iterable[str]) -> Plan:
-        """Return the plan with these arms too."""
-        return replace(self, arms=tuple(dict.fromkeys((*self.arms, *names))))
+        """Return the plan with these arms too, where they are not there under another name."""
+        new = (name for name in names if name not in self.renamed)
+        return replace(self, arms=tuple(dict.fromkeys((*self.arms, *new))))
 
     def same_kind(self, state: Mapping[str, Any]) -> bool:
         """Whether a kept state is one of this plan's policy, with the same parameters."""
@@ -80,5 +83,9 @@ def refuse_names(router: str, arms: Sequence[str]) -> None:
 def plan_of(state: Mapping[str, Any]) -> Plan:
     """Return the plan that a kept state fulfils: it describes itself, so that no code of its program is needed."""
     return Plan(
-        str(state.get("kind")), tuple(state.get("arms", ())), dict(state.get("parameters") or {}), declared=False
+        str(state.get("kind")),
+        tuple(state.get("arms", ())),
+        dict(state.get("parameters") or {}),
+        renamed=dict(state.get("renamed") or {}),
+        declared=False,
     )

@@ -70,7 +70,7 @@ class ModelRouter:
 
         Args:
             context: What the policy may know of the request: always the same numbers in the same order, about 1 in size.
-            eligible: The arms that can answer it; all of them if None.
+            eligible: The arms that can answer it, by their names or by names they had; all of them if None.
             prediction_id: The prediction that this choice leads to, if it has an id by now.
 
         Returns:
@@ -99,17 +99,18 @@ class ModelRouter:
                 recent.remember(decision)  # before it is written: feedback may be quicker
                 decisions.log.add(self.home(), decision)
                 measures.chosen(decision)
-                annotate(choosing.attributes(decision))
+                annotate(choosing.attributes(decision), listed=choosing.listed(decision))
         return decision
 
     def shares(self, context: Sequence[float] = (), *, eligible: Sequence[str] | None = None) -> dict[str, float]:
-        """Return how likely each arm would be chosen now; they sum to 1.
+        """Return how likely each arm would be chosen now, by its name of now; they sum to 1.
 
         Raises:
-            PolicyError: There is no arm, or the context is not what the policy was made for.
+            PolicyError: There is no such arm, or the context is not what the policy was made for.
         """
         policy = self._held().policy
-        return self._draws.shares(policy, tuple(eligible or policy.arms), tuple(context))
+        names = tuple(dict.fromkeys(map(policy.name_of, eligible or policy.arms)))
+        return self._draws.shares(policy, names, tuple(context))
 
     def process_trajectory_feedback(
         self, batch_size: int = BATCH, *, shards: Container[int] | None = None, tenant: str | None = None
@@ -155,7 +156,9 @@ class ModelRouter:
         self._change(arms.ArmChange("retire", arm))
 
     def rename_arm(self, old: str, new: str) -> None:
-        """Call an arm by another name; what was learned of it stays, and rewards under the old name reach it.
+        """Call an arm by another name; what was learned of it stays, and the old name goes on meaning it.
+
+        Callers may go on naming it as it was, until another arm is added under that name; decisions give the new name.
 
         Raises:
             UnknownArmError: There is no arm `old`.
@@ -208,7 +211,8 @@ class ModelRouter:
             PolicyError: One of them cannot be an arm; none has become one.
         """
         held = self._held()
-        new = [arm for arm in eligible if arm not in self.plan.arms] if self.plan.open else []
+        known = {*self.plan.arms, *self.plan.renamed}
+        new = [arm for arm in eligible if arm not in known] if self.plan.open else []
         if new:
             refuse_names(self.name, new)
             self._copies.plan = self.plan.with_arms(new)

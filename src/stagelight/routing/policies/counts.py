@@ -68,7 +68,7 @@ class EpsilonGreedy(_Means):
     """
 
     kind: ClassVar[str] = "epsilon_greedy"
-    epsilon: float = 0.1  #: Share of decisions spread over all arms, the floor comes on top.
+    epsilon: float = 0.1  #: Share of decisions spread over all arms; the floor is part of it.
 
     def __post_init__(self) -> None:
         within("epsilon", self.epsilon, 0, 1)

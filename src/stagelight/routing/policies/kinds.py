@@ -30,8 +30,8 @@ def make_policy(kind: str = DEFAULT, arms: Iterable[str] = (), *, floor: float =
     Args:
         kind: One of `KINDS`.
         arms: Names of the arms; more can be added later.
-        floor: Share of all decisions that is spread evenly over the eligible arms, so that every arm goes on being
-            tried and every logged propensity is far from 0.
+        floor: Over the number of eligible arms, the least share of each, so that every arm goes on being tried and every
+            logged propensity is far from 0.
         parameters: Those of the kind, as `memory=500`.
 
     Raises:

@@ -18,12 +18,22 @@ FORMAT = 1  # of the state; a newer one is refused
 
 
 @dataclass(frozen=True, slots=True)
+class Former:
+    """What a name meant before another arm got it."""
+
+    name: str
+    arm: str  #: Under the name it has now.
+    lessons: int  #: That were learned until then.
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """What a policy has beside its rule."""
 
     arms: tuple[str, ...]  #: Retired ones too, in the order of the numbers.
     retired: tuple[str, ...]
     renamed: dict[str, str]  #: A name that an arm had, to the name it has.
+    formerly: tuple[Former, ...]  #: In the order it happened.
     numbers: Numbers
     lessons: int
 
@@ -43,6 +53,9 @@ def memory_of(state: Mapping[str, Any], rule: Rule) -> Memory:
             arms=_names(state["arms"]),
             retired=_names(state["retired"]),
             renamed={str(old): str(new) for old, new in state["renamed"].items()},
+            formerly=tuple(
+                Former(str(name), str(arm), int(lessons)) for name, arm, lessons in state.get("formerly", ())
+            ),
             numbers=_numbers(state["numbers"], rule, len(state["arms"])),
             lessons=int(state["lessons"]),
         )

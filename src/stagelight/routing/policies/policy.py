@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stagelight.errors import ContextError, PolicyError, UnknownArmError, did_you_mean
-from stagelight.routing.policies.memory import FORMAT
+from stagelight.routing.policies.memory import FORMAT, Former
 from stagelight.routing.policies.rule import floored, is_name, is_number, some, within
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Policy:
         Args:
             rule: How arms are weighed; see `make_policy`.
             arms: Names of the arms.
-            floor: Share of all decisions that is spread evenly over the eligible arms, whatever the rule says.
+            floor: Over the number of eligible arms, the least share of each, whatever the rule says.
 
         Raises:
             PolicyError: The floor is no number from 0 to 1, or an arm is named twice.
@@ -65,6 +65,7 @@ class Policy:
         self._places: dict[str, int] = {}
         self._retired: set[str] = set()
         self._renamed: dict[str, str] = {}
+        self._formerly: list[Former] = []
         self._numbers: Numbers = rule.blank(0)
         self._lessons = 0
         for arm in arms:
@@ -95,13 +96,17 @@ class Policy:
         """How many numbers of context it wants; None ignores the context."""
         return self._rule.width
 
+    def name_of(self, arm: str) -> str:
+        """Return the name that an arm has now, by one that it had before; a name that no arm had stays as it is."""
+        return self._renamed.get(arm, arm)
+
     def shares(
         self, eligible: Sequence[str] = (), context: Sequence[float] = (), *, rng: np.random.Generator
     ) -> FloatArray:
         """Return how likely each eligible arm would be chosen now, in the order of `eligible`; they sum to 1.
 
         Args:
-            eligible: Arms to choose from; all that are not retired if empty.
+            eligible: Arms to choose from, under any name they had; all that are not retired if empty.
             context: What is known of the request.
             rng: Where policies that draw take their draws from.
 
@@ -115,8 +120,8 @@ class Policy:
     def choose(
         self, eligible: Sequence[str] = (), context: Sequence[float] = (), *, rng: np.random.Generator
     ) -> Choice:
-        """Choose one arm and say with which probability; arguments and errors as `shares`."""
-        names = tuple(eligible) or self.arms
+        """Choose one arm, and say with which probability, by its name of now; arguments and errors as `shares`."""
+        names = tuple(map(self.name_of, eligible)) or self.arms
         shares = self._shares(names, context, rng)
         place = int(np.searchsorted(shares.cumsum(), rng.random(), side="right"))
         place = min(place, len(names) - 1)  # rounding may leave the sum a hair below 1
@@ -134,7 +139,8 @@ class Policy:
             ContextError: A context has the wrong length, or a number that is not finite.
             PolicyError: A reward is no number from 0 to 1.
         """
-        checked = [self._checked(lesson) for lesson in lessons if lesson.reward is not None]
+        told = [lesson for lesson in lessons if lesson.reward is not None]
+        checked = [self._checked(lesson, number) for number, lesson in enumerate(told, self._lessons)]
         numbers = self._numbers
         for hot, reward, context in checked:
             numbers = self._rule.learned(numbers, hot, reward, context)
@@ -157,7 +163,7 @@ class Policy:
         blank = self._rule.blank(1)
         self._numbers = {name: np.concatenate([array, blank[name]]) for name, array in self._numbers.items()}
         self._places[arm] = len(self._places)
-        self._renamed.pop(arm, None)  # from now on the name means the new arm
+        self._taken_over(arm)
 
     def retire_arm(self, arm: str) -> None:
         """Choose `arm` no longer; its history is kept, and rewards that are still on their way count.
@@ -185,8 +191,10 @@ class Policy:
         self._places = {new if arm == old else arm: place for arm, place in self._places.items()}
         if old in self._retired:
             self._retired = (self._retired - {old}) | {new}
-        renamed = {before: new if now == old else now for before, now in self._renamed.items()}
-        renamed.pop(new, None)
+        if self.name_of(new) != old:  # the arm may as well get back a name that it had
+            self._taken_over(new)
+        self._formerly = [dataclasses.replace(one, arm=new) if one.arm == old else one for one in self._formerly]
+        renamed = {before: new if now == old else now for before, now in self._renamed.items() if before != new}
         self._renamed = {**renamed, old: new}
 
     def state(self) -> dict[str, Any]:
@@ -198,6 +206,7 @@ class Policy:
             "arms": list(self._places),
             "retired": list(self.retired),
             "renamed": dict(self._renamed),
+            "formerly": [list(dataclasses.astuple(one)) for one in self._formerly],
             "lessons": self._lessons,
             "numbers": {name: array.tolist() for name, array in self._numbers.items()},
         }
@@ -209,6 +218,7 @@ class Policy:
         made._places = {arm: place for place, arm in enumerate(memory.arms)}
         made._retired = set(memory.retired)
         made._renamed = dict(memory.renamed)
+        made._formerly = list(memory.formerly)
         made._numbers = dict(memory.numbers)
         made._lessons = memory.lessons
         return made
@@ -222,11 +232,17 @@ class Policy:
         numbers = some(self._numbers, np.array(places))
         return floored(self._rule.shares(numbers, self._seen(context), rng), self._floor)
 
-    def _checked(self, lesson: Lesson) -> tuple[BoolArray, FloatArray, FloatArray]:
+    def _taken_over(self, name: str) -> None:
+        """From now on `name` means another arm; a replay of what was learned before still finds the one it meant."""
+        before = self._renamed.pop(name, None)
+        if before is not None:
+            self._formerly.append(Former(name, before, self._lessons))
+
+    def _checked(self, lesson: Lesson, number: int) -> tuple[BoolArray, FloatArray, FloatArray]:
         reward = lesson.reward
         if reward is None or not is_number(reward, 0, 1):
             raise PolicyError(f"reward {reward!r} for arm {lesson.arm!r}: expected a number from 0 to 1")
-        hot = np.arange(len(self._places)) == self._place(lesson.arm)
+        hot = np.arange(len(self._places)) == self._place(lesson.arm, number)
         return hot, np.float64(reward), self._seen(lesson.context)  # type: ignore[return-value]  # an array without axes
 
     def _seen(self, context: Sequence[float]) -> FloatArray:
@@ -241,15 +257,18 @@ class Policy:
                 )
         return np.array(context, dtype=np.float64)
 
-    def _eligible(self, arm: str) -> int:
+    def _eligible(self, given: str) -> int:
+        arm = self.name_of(given)
         if arm in self._retired:
             raise UnknownArmError(f"arm {arm!r} is retired; `add_arm` brings it back with its history")
         if arm not in self._places:
             raise self._unknown(arm)
         return self._places[arm]
 
-    def _place(self, arm: str) -> int:
-        place = self._places.get(self._renamed.get(arm, arm))
+    def _place(self, arm: str, number: int) -> int:
+        """The place of the arm that a name meant when lesson `number` was learned."""
+        meant = next((one.arm for one in self._formerly if one.name == arm and number < one.lessons), self.name_of(arm))
+        place = self._places.get(meant)
         if place is None:
             raise self._unknown(arm)
         return place

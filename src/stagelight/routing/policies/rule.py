@@ -20,6 +20,8 @@ FloatArray: TypeAlias = NDArray[np.float64]
 BoolArray: TypeAlias = NDArray[np.bool_]
 Numbers: TypeAlias = "dict[str, FloatArray]"
 
+TINY = np.finfo(np.float64).tiny
+
 
 class Rule(Protocol):
     """How a policy weighs its arms and what a reward changes; its fields are its parameters."""
@@ -64,13 +66,21 @@ def of_the_best(scores: FloatArray) -> FloatArray:
 
 
 def floored(shares: FloatArray, floor: float) -> FloatArray:
-    """Give `floor` of all decisions to all arms alike, so that no share, hence no logged propensity, is near 0.
+    """Lift every share to `floor` over the number of arms, so that no share, hence no logged propensity, is near 0.
+
+    What that takes comes off the shares above, by how far they lie above. Shares that are high enough stay as they are:
+    an arm that is tried anyway is not tried more.
 
     >>> floored(np.array([1.0, 0.0]), 0.05).tolist()
     [0.975, 0.025]
+    >>> floored(np.array([0.75, 0.25]), 0.05).tolist()
+    [0.75, 0.25]
     """
-    mixed: FloatArray = (1.0 - floor) * shares + floor / shares.shape[-1]
-    return mixed
+    least = floor / shares.shape[-1]
+    above = np.maximum(shares - least, 0.0)
+    # Nothing lies above where the floor is 1.
+    lifted: FloatArray = least + (1.0 - floor) * above / np.maximum(above.sum(axis=-1, keepdims=True), TINY)
+    return lifted
 
 
 def some(numbers: Mapping[str, FloatArray], arms: NDArray[np.intp]) -> Numbers:
