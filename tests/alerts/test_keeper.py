@@ -8,7 +8,8 @@ from contextlib import contextmanager
 import pytest
 
 from fake_alertmanager import posted
-from servers import free_port, refusing
+from ports import free_port
+from servers import refusing
 from stagelight import config
 from stagelight.alerts import Alert, Keeper
 from stagelight.alerts.alertmanager import Client

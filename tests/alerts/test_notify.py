@@ -147,7 +147,7 @@ def test_what_nobody_took_is_sent_again(outbox):
         outbox.put([(Alert(name="A"), 1)])
         keeper = Keeper.of_settings(told, outbox)
         keeper.start()
-        assert server.called.wait(5)
+        assert server.called.wait(30)
         keeper.stop()
         assert outbox.unannounced()
 

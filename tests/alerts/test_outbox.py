@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 from hypothesis import HealthCheck, given, settings
@@ -42,13 +43,13 @@ def test_what_fires_outlives_the_process(tmp_path):
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.permutations(range(6)), st.data())
-def test_the_last_word_counts_in_any_order_of_arrival(tmp_path_factory, order, data):
+def test_the_last_word_counts_in_any_order_of_arrival(empty_store, tmp_path, order, data):
     """Six words about one alert, some of them twice, in any order and any parts: what was told last is what stands."""
     words = [(alert(starts_at=1_000.0 + n) if n % 2 else alert(ends_at=2_000.0 + n), n + 1) for n in range(6)]
     last = data.draw(st.integers(0, 5))
     arriving = [n for n in order if n <= last] + [last]
     cut = data.draw(st.integers(0, len(arriving)))
-    with open_store(tmp_path_factory.mktemp("o") / "a.db") as store:
+    with open_store(shutil.copy(empty_store, tmp_path / "a.db")) as store:
         outbox = Outbox(store.outbox)
         for part in (arriving[:cut], arriving[cut:]):
             outbox.put([words[n] for n in part])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stagelight import _clock, _guard, config
-from stagelight.alerts import AlertRouter, Finding, route_concept_drift_alerts
+from stagelight.alerts import AlertRouter, Finding, Keeper, route_concept_drift_alerts
 from stagelight.alerts.finding import finding
 from stagelight.alerts.outbox import Outbox
 from stagelight.errors import AlertError, ConfigurationError
@@ -131,6 +132,51 @@ def test_what_fires_again_within_the_day_fires_at_alertmanager(store: Store, clo
     assert checked(worse()) == ["page"]
     assert checked(worse(severity="critical")) == ["critical"]
     assert checked(worse()) == ["page"]
+
+
+def test_people_hear_of_a_finding_that_comes_and_goes_once_a_day(
+    store: Store, chat: tuple[str, list[bytes]], clock: SteppingClock
+) -> None:
+    """Found, gone, found, gone: its first beginning and its first end; found again or still tomorrow, it is told anew."""
+    address, told = chat
+    settings = config.load(notify_urls=(address,))
+
+    def checked(*found: Finding) -> list[str]:
+        router = AlertRouter(settings)
+        router.route_batch(found)
+        router.resolve([worse().subject], found)
+        keeper = Keeper.of_settings(settings, Outbox(store.outbox))
+        keeper.start()
+        assert keeper.stop()
+        clock.advance(hours=2)
+        heard = [json.loads(said)["title"].split("]")[0][1:] for said in told]
+        told.clear()
+        return heard
+
+    assert checked(worse()) == ["FIRING"]
+    assert checked() == ["RESOLVED"]
+    assert [checked(*found) for found in ([worse()], [], [worse()], [], [worse()])] == [[]] * 5
+    clock.advance(hours=24)
+    assert checked(worse()) == ["FIRING"], "it fires still, and nobody knew"
+    assert checked() == ["RESOLVED"]
+
+
+def test_what_nobody_could_be_told_is_told_when_it_fires_again(
+    store: Store, chat: tuple[str, list[bytes]], clock: SteppingClock
+) -> None:
+    """It came and went while nobody could be told: within the day or not, its next beginning is the first that people hear of."""
+    address, told = chat
+    router = AlertRouter(config.load())
+    router.route(worse())
+    router.resolve([worse().subject], [])
+    clock.advance(hours=1)
+    router.route(worse())
+
+    keeper = Keeper.of_settings(config.load(notify_urls=(address,)), Outbox(store.outbox))
+    keeper.start()
+    assert keeper.stop()
+
+    assert [json.loads(said)["title"][:8] for said in told] == ["[FIRING]"]
 
 
 def test_the_same_finding_twice_in_a_batch_is_sent_once(store: Store) -> None:

@@ -25,10 +25,11 @@ class Outbox:
         """Keep alerts in `kept`, which is `store.outbox`."""
         self._kept = kept
 
-    def put(self, told: Iterable[tuple[Alert, int]]) -> list[Alert]:
+    def put(self, told: Iterable[tuple[Alert, int]], *, announce: bool | None = None) -> list[Alert]:
         """Commit alerts, each with the moment it was told (nanoseconds since 1970), and return how each stands now.
 
-        What is told twice, or after something newer, changes nothing.
+        What is told twice, or after something newer, changes nothing. With `announce=False` Alertmanager alone hears
+        that an alert fires again whose end people were told of; they do once it is put with `announce=True`.
 
         Raises:
             StoreUnavailableError: The store cannot be reached.
@@ -36,7 +37,8 @@ class Outbox:
         """
         # A clock that is ahead must not make its word the last one for hours.
         now = _clock.wall_ns()
-        return [alert_of(row) for row in self._kept.put([row_of(alert, min(at, now)) for alert, at in told])]
+        rows = [row_of(alert, min(at, now)) for alert, at in told]
+        return [alert_of(row) for row in self._kept.put(rows, announce=announce)]
 
     def current(self) -> list[Alert]:
         """Return all that Alertmanager must know: what fires, and what has ended lately."""

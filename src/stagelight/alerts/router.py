@@ -174,19 +174,22 @@ class AlertRouter:
         """Hand over to the outbox of a store, whose server posts it; else as log events, to the relay."""
         store = self._at()
         if store is not None:
-            Outbox(store.outbox).put([(alert, _clock.wall_ns()) for alert in alerts])
+            Outbox(store.outbox).put([(alert, _clock.wall_ns()) for alert in alerts], announce=True)
             return True
         emitted = [emit(alert) for alert in alerts]  # each of them, also after one that failed
         return all(emitted)
 
     def _revive(self, alerts: Sequence[Alert]) -> None:
-        """Have Alertmanager see what fires again within the day, whose end it was told; it knows whom to tell how often."""
+        """Have Alertmanager see what fires again within the day, whose end it was told; it knows whom to tell how often.
+
+        People whom we tell ourselves have heard of it today; if it still fires tomorrow, it is sent and they hear of it.
+        """
         store = self._at()
         if store is None or not alerts:
             return
         outbox, now = Outbox(store.outbox), _clock.wall_ns()
         firing = {_key(one) for one in outbox.current() if one.firing}
-        outbox.put((one, now) for one in alerts if _key(one) not in firing)
+        outbox.put(((one, now) for one in alerts if _key(one) not in firing), announce=False)
 
     def _note(self, parts: _Sorted, *, taken: bool) -> None:
         """Written after the sending: a crash in between repeats an alert, and loses none."""

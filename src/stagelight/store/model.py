@@ -181,7 +181,7 @@ class KeptAlert:
     starts_ns: int
     ends_ns: int = 0  #: 0: it fires until it is told otherwise.
     told_ns: int  #: When its sender said so; what is older changes nothing.
-    announced: str = ""  #: What people were told last by ourselves: firing, resolved, or nothing.
+    announced: str = ""  #: What we told people last: firing, resolved, or nothing; withheld: it fires unheard.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

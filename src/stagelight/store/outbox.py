@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 KEY = ("tenant", "workspace", "fingerprint")
 JSON = ("labels", "annotations", "trace_ids")
+WITHHELD = "withheld"  #: Announced as over, fires again, and that is not to be announced.
 
 
 class Outbox:
@@ -33,8 +34,11 @@ class Outbox:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def put(self, alerts: Sequence[KeptAlert]) -> list[KeptAlert]:
+    def put(self, alerts: Sequence[KeptAlert], *, announce: bool | None = None) -> list[KeptAlert]:
         """Commit what is told of `alerts`, all or none, and return how each stands now.
+
+        With `announce=False` people who were told of an alert's end are not told that it fires again, nor of the end of
+        that, until it is put with `announce=True`. What they were never told of they are told of all the same.
 
         What is older than what is known already changes nothing, so a message that comes twice, or late, neither ends
         what fires nor brings back what ended. Traces that an alert names are kept from then on.
@@ -50,7 +54,7 @@ class Outbox:
             return []
         cited = [(kept.tenant, kept.workspace, trace_id) for kept in alerts for trace_id in kept.trace_ids]
         with self._database.writing() as connection:
-            connection.execute(_upsert(self._database), list(newest.values()))
+            connection.execute(_upsert(self._database, announce=announce), list(newest.values()))
             pins.pin(connection, self._database, [(clean(t), clean(w), i) for t, w, i in cited], pins.ALERT)
             return _of_keys(connection, newest)
 
@@ -62,7 +66,7 @@ class Outbox:
     def unannounced(self, *, now_ns: int) -> list[KeptAlert]:
         """Return what fires at `now_ns` and was not announced, and what was announced and has ended since."""
         fires = sa.or_(table.c.ends_ns == 0, table.c.ends_ns > now_ns)
-        begun = sa.and_(fires, table.c.announced != "firing")
+        begun = sa.and_(fires, table.c.announced.not_in(("firing", WITHHELD)))
         ended = sa.and_(~fires, table.c.announced == "firing")
         return self._chosen(sa.or_(begun, ended))
 
@@ -84,7 +88,7 @@ class Outbox:
             return [_kept(row) for row in rows]
 
 
-def _upsert(database: Database) -> sa.Insert:
+def _upsert(database: Database, *, announce: bool | None) -> sa.Insert:
     """Return the statement that replaces what is older; an alert that goes on firing keeps its beginning."""
     insert = database.insert(table)
     old, new = table.c, insert.excluded
@@ -92,6 +96,9 @@ def _upsert(database: Database) -> sa.Insert:
     earlier = sa.and_(goes_on, old.starts_ns < new.starts_ns)
     values: dict[str, Any] = {name: new[name] for name in ("ends_ns", "told_ns", "seen_ns")}
     values["starts_ns"] = sa.case((earlier, old.starts_ns), else_=new.starts_ns)
+    if announce is not None:
+        was, becomes = (WITHHELD, "") if announce else ("resolved", WITHHELD)
+        values["announced"] = sa.case((old.announced == was, becomes), else_=old.announced)
     for name, nothing in (("annotations", "{}"), ("trace_ids", "[]")):  # who ends an alert need not say it all again
         values[name] = sa.case((new[name] == nothing, old[name]), else_=new[name])
     return insert.on_conflict_do_update(index_elements=list(KEY), set_=values, where=new.told_ns > old.told_ns)

@@ -261,7 +261,7 @@ alert_outbox = Table(
     whole("starts_ns"),
     whole("ends_ns"),  # 0: it fires until it is told otherwise
     whole("told_ns"),  # when its sender said so
-    text("announced"),  # what people were told last by ourselves: firing, resolved, or nothing
+    text("announced"),  # what people were told last by ourselves, see store.outbox
     whole("seen_ns"),
     Index("alert_outbox_ends", "ends_ns"),
 )
