@@ -116,6 +116,16 @@ def test_a_mistake_is_told_with_its_place(text: str, sentence: str) -> None:
         (f"types: {{{GOOD}}}\nschedules: {{a: {{cron: '* */0 * * *'}}}}", r"found '\*/0', expected a hour"),
         (f"types: {{{GOOD}}}\nschedules: {{a: {{cron: '* 5-3 * * *'}}}}", r"found '5-3', expected a hour"),
         (f"types: {{{GOOD}}}\nschedules: {{a: {{cron: '* * * * sunny'}}}}", r"found 'sunny', expected a day of week"),
+        (
+            f"types: {{{GOOD}}}\nschedules: {{a: {{cron: '0 0 31 2 *'}}}}",
+            r"a\.cron: found '0 0 31 2 \*', expected a day that comes: the months named have 29 days at most\. Name an earlier",
+        ),
+        (f"types: {{{GOOD}}}\nschedules: {{a: {{cron: '0 0 31 apr,6-6,9,11 *'}}}}", r"have 30 days at most"),
+        (
+            f"types: {{{GOOD}}}\nschedules: {{a: {{cron: '*/90 * * * *'}}}}",
+            r"found '\*/90', expected a minute from 0 to 59",
+        ),
+        (f"types: {{{GOOD}}}\nschedules: {{a: {{cron: '5/10 * * * *'}}}}", r"or steps in a range: \*/n, a-b/n"),
         ("types: {a: &x {}, b: *x}", "anchors and aliases are not read here"),
         ("types: !!python/object:os.system {}", "tags are not read here"),
         ("types: {a: {}, a: {}}", "the key 'a' stands here twice"),
@@ -129,7 +139,9 @@ def test_a_file_that_is_no_file_of_rules_is_refused(text: str, sentence: str) ->
         read(text)
 
 
-@pytest.mark.parametrize("cron", ["*/15 0-6,22 1 jan-mar mon-fri", "0 0 31 12 7", "5 4 * * SUN"])
+@pytest.mark.parametrize(
+    "cron", ["*/15 0-6,22 1 jan-mar mon-fri", "0 0 31 12 7", "5 4 * * SUN", "0 0 29 2 *", "0 0 31 1,2 fri-sun"]
+)
 def test_cron_is_read_as_cron_reads_it(cron: str) -> None:
     """Ranges, lists, steps and names."""
     found = read(f"types: {{{GOOD}}}\nschedules: {{a: {{cron: '{cron}'}}}}")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stagelight.truth.schedule import Schedule
-
-WEEKDAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def celery_schedule(schedule: Schedule) -> Any:
@@ -24,7 +21,7 @@ def celery_schedule(schedule: Schedule) -> Any:
         hour=at["hour"],
         day_of_month=at["day"],
         month_of_year=at["month"],
-        day_of_week=named_days(at["day_of_week"]),
+        day_of_week=at["day_of_week"],
     )
 
 
@@ -35,7 +32,7 @@ def trigger(schedule: Schedule) -> Any:
 
     if schedule.every_s:
         return IntervalTrigger(seconds=schedule.every_s, timezone=UTC)
-    return CronTrigger(**schedule.fields | {"day_of_week": named_days(schedule.fields["day_of_week"])}, timezone=UTC)
+    return CronTrigger(**schedule.fields, timezone=UTC)
 
 
 def missed(schedule: Schedule, done_ns: int, now_ns: int) -> bool:
@@ -53,12 +50,3 @@ def missed(schedule: Schedule, done_ns: int, now_ns: int) -> bool:
     done = datetime.fromtimestamp(done_ns / 1e9, UTC)
     due = trigger(schedule).get_next_fire_time(None, done)
     return due is not None and due.timestamp() * 1e9 <= now_ns
-
-
-def named_days(weekday: str) -> str:
-    """Return a field of weekdays by name: 0 is Sunday to cron and Celery, and Monday to APScheduler.
-
-    >>> named_days("1-5"), named_days("0,6"), named_days("*/2"), named_days("sun")
-    ('mon-fri', 'sun,sat', '*/2', 'sun')
-    """
-    return re.sub(r"(?<![/\d])\d", lambda match: WEEKDAYS[int(match[0])], weekday)

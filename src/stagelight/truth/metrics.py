@@ -35,6 +35,7 @@ def show(*assessments: Assessment) -> None:
     with _guard.guard("truth"):
         for one in assessments:
             labels = {"model": one.type, "model_version": one.model_version}
+            labels |= {"tenant": one.tenant, "workspace": one.workspace}
             if one.coverage.ratio is not None:
                 gauge(LABEL_COVERAGE).labels(**labels).set(one.coverage.ratio)
             for window, figures in (("baseline", one.baseline), ("current", one.current)):

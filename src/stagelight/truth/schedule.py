@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from stagelight.truth.place import Place
 
-FIELDS = (
-    ("minute", 0, 59, ()),
-    ("hour", 0, 23, ()),
-    ("day of month", 1, 31, ()),
-    ("month", 1, 12, ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")),
-    ("day of week", 0, 7, ("sun", "mon", "tue", "wed", "thu", "fri", "sat")),
-)  #: Name, least, most, names of the numbers from the least on.
+
+class Field(NamedTuple):
+    """One of cron's five."""
+
+    name: str
+    least: int
+    most: int
+    names: tuple[str, ...] = ()  #: Of the numbers from the least on.
+
+
+MINUTE: Final = Field("minute", 0, 59)
+HOUR: Final = Field("hour", 0, 23)
+DAY: Final = Field("day of month", 1, 31)
+MONTH: Final = Field(
+    "month", 1, 12, ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+)
+WEEKDAY: Final = Field("day of week", 0, 7, ("sun", "mon", "tue", "wed", "thu", "fri", "sat"))  #: 7 is Sunday, too.
+FIELDS: Final = (MINUTE, HOUR, DAY, MONTH, WEEKDAY)
+LENGTHS: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  #: Of the months, at most.
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +38,17 @@ class Schedule:
 
     @property
     def fields(self) -> dict[str, str]:
-        """Cron's fields by the names that Celery's crontab and APScheduler's trigger share, with days of the week by name."""
-        minute, hour, day, month, weekday = self.cron.split()
+        """Cron's fields by the names that Celery's crontab and APScheduler's trigger share, each as a list or a star.
+
+        Ranges and steps are spelt out and days of the week named, for these mean different things to the two: 0 is Sunday
+        to one and Monday to the other, and one of them takes `1-5/2` for `mon-fri`.
+
+        >>> Schedule(cron="*/20 2 * jan-mar 5-7").fields
+        {'minute': '0,20,40', 'hour': '2', 'day': '*', 'month': '1,2,3', 'day_of_week': 'sun,fri,sat'}
+        """
+        minute, hour, day, month, weekday = (
+            _listed(part, field) for part, field in zip(self.cron.split(), FIELDS, strict=True)
+        )
         return {"minute": minute, "hour": hour, "day": day, "month": month, "day_of_week": weekday}
 
 
@@ -46,26 +67,59 @@ def schedule_of(found: object, place: Place) -> Schedule:
 
 
 def _cron(found: object, place: Place) -> str:
-    parts = found.split() if isinstance(found, str) else []
+    parts = found.lower().split() if isinstance(found, str) else []
     if len(parts) != len(FIELDS):
         place.refuse(found, 'five fields: minute, hour, day of month, month, day of week, as in "0 3 * * sun"')
-    for part, (name, least, most, names) in zip(parts, FIELDS, strict=True):
-        if not all(_fits(one, least, most, names) for one in part.lower().split(",")):
-            place.refuse(part, f"a {name} from {least} to {most}, *, a-b, a,b or */n")
-    return " ".join(parts).lower()
+    for part, field in zip(parts, FIELDS, strict=True):
+        if not numbers(part, field):
+            place.refuse(
+                part,
+                f"a {field.name} from {field.least} to {field.most}, *, a-b or a,b, or steps in a range: */n, a-b/n",
+            )
+    first, longest = min(numbers(parts[2], DAY)), max(LENGTHS[month - 1] for month in numbers(parts[3], MONTH))
+    if first > longest:
+        place.refuse(found, f"a day that comes: the months named have {longest} days at most", " Name an earlier day.")
+    return " ".join(parts)
 
 
-def _fits(part: str, least: int, most: int, names: tuple[str, ...]) -> bool:
-    span, slash, step = part.partition("/")
-    if slash and not (step.isascii() and step.isdigit() and int(step) > 0):
-        return False
+def numbers(text: str, field: Field) -> set[int]:
+    """Return the numbers that a field of cron stands for; none where it cannot be read.
+
+    >>> sorted(numbers("1-5/2,sun", WEEKDAY)), numbers("61", MINUTE), numbers("*/90", MINUTE)
+    ([0, 1, 3, 5], set(), set())
+    """
+    parts = [_part(part, field) for part in text.split(",")]
+    return (
+        {number % WEEKDAY.most if field is WEEKDAY else number for part in parts for number in part}
+        if all(parts)
+        else set()
+    )
+
+
+def _part(text: str, field: Field) -> range:
+    """A star, a number or a range, with steps through it or without; an empty range where it is none of these."""
+    span, slash, step = text.partition("/")
+    first, dash, last = span.partition("-")
+    low, high = _number(first, field), _number(last if dash else first, field)
     if span == "*":
-        return True
-    ends = [_number(end, least, names) for end in span.split("-", 1)]
-    return all(end is not None and least <= end <= most for end in ends) and (ends[0] or 0) <= (ends[-1] or 0)
+        low, high = field.least, field.most
+    elif field is WEEKDAY and last == "sun" and low:
+        high = field.most  # fri-sun
+    if low is None or high is None or (slash and not (dash or span == "*")):
+        return range(0)
+    by = _number(step, Field("step", 1, max(1, high - low))) if slash else 1
+    return range(low, high + 1, by) if by else range(0)
 
 
-def _number(text: str, least: int, names: tuple[str, ...]) -> int | None:
-    if text in names:
-        return names.index(text) + least
-    return int(text) if text.isascii() and text.isdigit() else None
+def _number(text: str, field: Field) -> int | None:
+    if text in field.names:
+        return field.names.index(text) + field.least
+    number = int(text) if text.isascii() and text.isdigit() else -1
+    return number if field.least <= number <= field.most else None
+
+
+def _listed(text: str, field: Field) -> str:
+    found = sorted(numbers(text, field))
+    if len(found) == len(numbers("*", field)):
+        return "*"
+    return ",".join(field.names[number] if field is WEEKDAY else str(number) for number in found)
