@@ -35,6 +35,16 @@ def sets(over) -> LabelSets:
     return LabelSets(ROW, lambda metric, label: over.append((metric, label)))
 
 
+def test_a_value_that_goes_without_saying_is_empty(over):
+    """Prometheus has no label whose value is empty: what most programs have alike costs their queries none."""
+    row = Metric(name="tests_unsaid_total", kind="counter", help="x", labels=(Label("who", bound=2, unsaid="default"),))
+    sets = LabelSets(row, lambda metric, label: over.append((metric, label)))
+
+    assert [sets.key({"who": who}) for who in ("default", "acme", "")] == [("",), ("acme",), ("",)]
+    assert sets.key({}) == ("",)
+    assert over == []
+
+
 def test_missing_labels_take_their_defaults(sets):
     """A label that the caller leaves out has the value which the catalogue gives it."""
     assert sets.key({}) == ("none", "a")

@@ -15,11 +15,11 @@ FEEDBACK = Metric(
     name="stagelight_feedback_total",
     kind="counter",
     labels=(KIND, SIGNAL, MODEL_VERSION),
-    help="Feedback that was accepted, by signal.",
+    help="Feedback that was stored, by signal; a duplicate is not counted.",
 )
 FEEDBACK_SENTIMENT = Metric(
     name="stagelight_feedback_sentiment_total",
     kind="counter",
     labels=(SENTIMENT, MODEL_VERSION),
-    help="Comments that were accepted, by what they say of their writer's mind; unknown where that cannot be told.",
+    help="Comments that were stored, by what they say of their writer's mind; unknown where that cannot be told.",
 )

@@ -6,7 +6,7 @@ which begin at 0 add up over processes and restarts; the label `reference` keeps
 
 from __future__ import annotations
 
-from stagelight.catalogue.labels import FEATURE, MODEL, MODEL_VERSION
+from stagelight.catalogue.labels import FEATURE, MODEL, MODEL_VERSION, OWNER
 from stagelight.catalogue.rows import Label, Metric, Recording
 
 REFERENCE = Label("reference", bound=50)
@@ -16,20 +16,20 @@ BINS = 42  #: Groups of a number, at most; a test counts them.
 VALUES = Metric(
     name="stagelight_drift_values_total",
     kind="counter",
-    labels=(MODEL, MODEL_VERSION, FEATURE, REFERENCE, BIN),
+    labels=(MODEL, MODEL_VERSION, FEATURE, REFERENCE, BIN, *OWNER),
     help="Values of a feature that were seen, by the group of its reference they lie in.",
 )
 REFERENCE_ROWS = Metric(
     name="stagelight_drift_reference_rows",
     kind="gauge",
-    labels=(MODEL, MODEL_VERSION, FEATURE, REFERENCE, BIN),
+    labels=(MODEL, MODEL_VERSION, FEATURE, REFERENCE, BIN, *OWNER),
     help="Rows of a feature's reference in each group; every process shows the same.",
 )
 EFFECTIVE_RATIO = Metric(
     name="stagelight_drift_effective_ratio",
     kind="gauge",
     unit="percentunit",
-    labels=(MODEL, MODEL_VERSION, FEATURE, REFERENCE),
+    labels=(MODEL, MODEL_VERSION, FEATURE, REFERENCE, *OWNER),
     help="Independent rows that a row is worth, given how much neighbours resemble each other.",
 )
 
@@ -53,7 +53,7 @@ def category_bin(place: int) -> str:
 
 
 PAGE = "models"  #: The file of rules that holds the recordings.
-WHOSE = "model, model_version, feature, reference"
+WHOSE = "tenant, workspace, model, model_version, feature, reference"
 NOT_EXCEEDED = 3.0902323061678132  #: Standard deviations that chance exceeds once in a thousand.
 PER_BIN = f"sum by ({WHOSE}, bin)"
 PER_FEATURE = f"sum by ({WHOSE})"

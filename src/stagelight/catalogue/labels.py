@@ -4,6 +4,8 @@ from stagelight.catalogue.rows import Label
 
 TENANT = Label("tenant", bound=100, default="default")
 WORKSPACE = Label("workspace", bound=100, default="default")
+#: Of metrics whose labels others have fixed: they have these two besides, but for the tenant and workspace of everybody.
+OWNER = (Label("tenant", bound=100, unsaid="default"), Label("workspace", bound=100, unsaid="default"))
 STAGE = Label("stage", bound=500)
 MODEL_VERSION = Label("model_version", bound=100)
 ERROR_TYPE = Label("error_type", bound=100)

@@ -15,7 +15,7 @@ from stagelight.catalogue.rows import Alert, Course, Metric, Runbook, Scenario
 from stagelight.catalogue.scenarios import Observed, histogram, series
 
 PAGE = fleet_drift.PAGE
-VERSION = "model, model_version"
+VERSION = "tenant, workspace, model, model_version"
 FEATURE = f"{VERSION}, feature"
 CHURN = {"model": "churn", "model_version": "v3"}
 AGE = {**CHURN, "feature": "age"}
@@ -220,8 +220,8 @@ LABELS_LATE = Alert(
         f"{_lag('[$window]')} > $threshold\n"
         f"    * {_lag('[$before] offset $window')}\n"
         f"  and on (model) sum by (model) (increase({LABEL_LAG.name}_count[$window])) >= $minimum\n"
-        f"or avg by (model) ({LABEL_COVERAGE.name}) * $threshold\n"
-        f"    < avg by (model) (avg_over_time({LABEL_COVERAGE.name}[$before] offset $window))"
+        f"or avg by (tenant, workspace, model) ({LABEL_COVERAGE.name}) * $threshold\n"
+        f"    < avg by (tenant, workspace, model) (avg_over_time({LABEL_COVERAGE.name}[$before] offset $window))"
     ),
     threshold=1.5,
     minimum=20,
@@ -235,8 +235,8 @@ LABELS_LATE = Alert(
         name="Late labels",
         page=PAGE,
         look=(
-            f"histogram_quantile(0.5, sum by ({VERSION}, le) (increase({LABEL_LAG.name}_bucket[1d])))",
-            f"histogram_quantile(0.9, sum by ({VERSION}, le) (increase({LABEL_LAG.name}_bucket[1d])))",
+            f"histogram_quantile(0.5, sum by (model, model_version, le) (increase({LABEL_LAG.name}_bucket[1d])))",
+            f"histogram_quantile(0.9, sum by (model, model_version, le) (increase({LABEL_LAG.name}_bucket[1d])))",
             f"max by ({VERSION}) ({LABEL_COVERAGE.name})",
             f"sum by (model) (increase({LABEL_LAG.name}_count[1d]))",
             "$ stagelight truth status",

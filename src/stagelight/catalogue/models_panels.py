@@ -19,8 +19,8 @@ PICKED = 'model=~"$model",model_version=~"$model_version"'
 CHOSEN = f"{{{PICKED}}}"
 FEATURES = f'{{{PICKED},feature=~"$feature"}}'
 METHODS = f'{{{PICKED},feature=~"$feature",method=~"$method"}}'
-VERSION = "model, model_version"
-NAMED = "{{model}} {{model_version}}"
+VERSION = "tenant, workspace, model, model_version"
+NAMED = "{{model}} {{model_version}} {{tenant}}"
 
 STATUS = Panel(
     name="Verdicts",
@@ -119,10 +119,10 @@ LAG = Panel(
     section="With labels",
     kind="timeseries",
     expr=tuple(
-        f"histogram_quantile({quantile}, sum by ({VERSION}, le) (increase({LABEL_LAG.name}_bucket{CHOSEN}[1d])))"
+        f"histogram_quantile({quantile}, sum by (model, model_version, le) (increase({LABEL_LAG.name}_bucket{CHOSEN}[1d])))"
         for quantile in (0.5, 0.9, 0.99)
     ),
-    legend=tuple(f"{NAMED} {share} % are there after" for share in (50, 90, 99)),
+    legend=tuple(f"{{{{model}}}} {{{{model_version}}}} {share} % are there after" for share in (50, 90, 99)),
     unit="s",
     help="Time from a prediction to its truth, of those whose truth came within a day.",
 )
@@ -131,7 +131,7 @@ LABELS = Panel(
     dashboard=MODELS,
     section="With labels",
     kind="bars",
-    expr=(f"sum by ({VERSION}) (increase({LABEL_LAG.name}_count{CHOSEN}[$__rate_interval]))",),
+    expr=(f"sum by (model, model_version) (increase({LABEL_LAG.name}_count{CHOSEN}[$__rate_interval]))",),
     legend=(NAMED,),
     help="Predictions whose truth became known.",
 )

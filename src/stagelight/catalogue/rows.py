@@ -40,6 +40,9 @@ class Label:
     bound: int  #: Distinct values kept for the life of a process.
     values: tuple[str, ...] = ()  #: The closed set, where there is one; any other value is overflow.
     default: str = ""  #: Value where the caller gives none.
+    unsaid: str = (
+        ""  #: A value that goes without saying: the label is then empty, which is to say absent in Prometheus.
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,7 +96,7 @@ class ErrorStream:
         self._owner = {"tenant": tenant, "workspace": workspace}
         self._detector = watch if watch is not None else PageHinkley()
         for severity in DRIFT_SEVERITY.values:
-            counter(DRIFT_ALERTS).declare(**self._labels, severity=severity)
+            counter(DRIFT_ALERTS).declare(**self._owner, **self._labels, severity=severity)
         self._seen = 0
 
     def observe(self, error: float) -> bool:
@@ -109,7 +109,7 @@ class ErrorStream:
             self._seen += 1
             found = self._detector.update(float(error))
             if found:
-                counter(DRIFT_ALERTS).labels(**self._labels, severity=self.SEVERITY).inc()
+                counter(DRIFT_ALERTS).labels(**self._owner, **self._labels, severity=self.SEVERITY).inc()
                 self._keep()
         return found
 

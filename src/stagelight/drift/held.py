@@ -65,16 +65,20 @@ class References:
             self._hold(key, held)
 
     def whose(self, key: Key) -> dict[str, str]:
-        """Return the labels of a feature."""
+        """Return what names a feature of one owner."""
         return {"model": self._model, **key._asdict()}
+
+    def labels(self, key: Key) -> dict[str, str]:
+        """Return the labels of a feature, whose owner's it is among them."""
+        return self.whose(key) | {"tenant": self._owner["tenant"], "workspace": self._owner["workspace"]}
 
     def _hold(self, key: Key, held: Held) -> None:
         before = self.held.get(key)
         self.held[key] = held
         self._changed(key, held)
         if before is not None and before.reference.layout != held.reference.layout:
-            published.retired(self.whose(key), before.reference)
-        published.referred(self.whose(key), held.reference)
+            published.retired(self.labels(key), before.reference)
+        published.referred(self.labels(key), held.reference)
 
     def _row(self, key: Key, held: Held, origin: Origin) -> KeptReference:
         return KeptReference(

@@ -143,7 +143,7 @@ class Monitor:
         with _guard.guard("drift"), self._lock:
             if self._freeze_after:
                 self._references.keep(self._streams.frozen(self._freeze_after), "frozen", self._store)
-            self._streams.publish(self._references.held, self.model)
+            self._streams.publish(self._references)
 
     def check(self) -> list[Measurement]:
         """Compare every feature with its reference, keep and publish what is found, and return it; never raises."""
@@ -211,7 +211,7 @@ class Monitor:
         for key, comparison, group in zip(keys, judged, table.moved_most(sketches), strict=True):
             reference = held[key].reference
             published.resembling(
-                self._references.whose(key), reference, comparison.effective_rows / max(1, comparison.rows)
+                self._references.labels(key), reference, comparison.effective_rows / max(1, comparison.rows)
             )
             example = gathering.example(key, reference.bins, group)
             whose = self._references.whose(key) | {"reference": reference.id}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def measured(found: Measurement) -> None:
     """Show the scores of a check, and count it where it is an alert; the example becomes the count's exemplar."""
-    told = {"model": found.model, "model_version": found.model_version}
+    told = {name: getattr(found, name) for name in ("tenant", "workspace", "model", "model_version")}
     scores = gauge(DRIFT_SCORE)
     for method in METHOD.values:
         value = getattr(found, method)

@@ -13,8 +13,7 @@ from stagelight.drift.held import Held, Key
 from stagelight.drift.stream import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from stagelight.drift.held import References
     from stagelight.drift.sketch import Sketch
 
 
@@ -58,9 +57,10 @@ class Streams:
                 taken.popleft()
         return {key: reduce(add, (sketch for _, sketch in taken)) for key, taken in self._taken.items() if taken}
 
-    def publish(self, held: Mapping[Key, Held], model: str) -> None:
+    def publish(self, references: References) -> None:
         """Count what has come since the last time, for Prometheus."""
+        held = references.held
         for key, stream in list(self._streams.items()):
             counts = stream.take_counts()
             if key in held and counts is not None:
-                published.counted({"model": model, **key._asdict()}, held[key].reference, counts)
+                published.counted(references.labels(key), held[key].reference, counts)

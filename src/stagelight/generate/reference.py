@@ -33,4 +33,5 @@ def _section(metric: Metric) -> str:
 def _values(label: Label) -> str:
     """Its closed set, or how many values it takes."""
     said = ", ".join(f"`{value}`" for value in label.values) or f"at most {label.bound}"
-    return said + (f"; `{label.default}` where none is given" if label.default else "")
+    said += f"; `{label.default}` where none is given" if label.default else ""
+    return said + (f"; without the label where it is `{label.unsaid}`" if label.unsaid else "")

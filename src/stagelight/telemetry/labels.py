@@ -82,6 +82,8 @@ class _Values:
     def kept(self, value: object, *, declared: bool) -> str:
         """Return `value` as safe text, or `__other__` where it is past the bound or outside the closed set."""
         text = self.label.default if value is None else clean.text(value, limit=MAX_VALUE)
+        if self.label.unsaid and text == self.label.unsaid:
+            return ""
         if text in self._closed or text in self._seen:
             return text
         if self.label.values or len(self._seen) >= self.label.bound * (DECLARED if declared else 1):
