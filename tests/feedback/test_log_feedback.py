@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
@@ -12,11 +13,13 @@ from hypothesis import strategies as st
 from opentelemetry import trace as otel
 
 from stagelight import _guard, sink
-from stagelight.errors import RowError
+from stagelight.errors import RowError, UnreachableError
 from stagelight.feedback import Watch, alog_feedback, log_feedback, sign
+from stagelight.feedback.log import told
 from stagelight.feedback.target import Target, target_of
+from stagelight.sink import Spool, SpooledSink, late
 from stagelight.sink.codec import id_of
-from stagelight.sink.rows import Decision, Feedback, Prediction, Receipt, Row
+from stagelight.sink.rows import DUPLICATE, Decision, Feedback, Prediction, Receipt, Row
 from stagelight.stages import context, trace, trace_stage
 from stagelight.store import open_store
 from stagelight.testing import in_memory
@@ -178,6 +181,37 @@ def test_accepted_feedback_is_counted_and_refused_is_not(kept):
 
         assert telemetry.value("stagelight_feedback_total", kind="explicit", signal="rating", model_version="v1") == 1
         assert telemetry.value("stagelight_feedback_total", kind="explicit", signal="thumbs", model_version="v1") == 1
+
+
+def test_a_key_sent_thrice_while_the_server_is_away_is_counted_as_the_server_takes_it(tmp_path):
+    """The server's answers decide: the first is new, the others are duplicates, and the metric says 1."""
+
+    class Server:
+        away = True
+        known: ClassVar[set[str]] = set()
+
+        def write(self, rows):
+            if self.away:
+                raise UnreachableError("gone for lunch")
+            receipts = []
+            for row in rows:
+                receipts.append(Receipt("stored", id_of(row), DUPLICATE if id_of(row) in self.known else ""))
+                self.known.add(id_of(row))
+            return receipts
+
+    server = Server()
+    spooled = SpooledSink(server, Spool(tmp_path, 2**20))
+    with in_memory() as telemetry, sink.using(spooled):
+        late.subscribe(told)
+        for _ in range(3):
+            assert log_feedback(TRACE, rating=5, idempotency_key="k").status == "spooled"
+        before = telemetry.value("stagelight_feedback_total")
+        server.away = False
+        assert spooled.flush(5)
+        late.unsubscribe(told)
+
+        assert (before, telemetry.value("stagelight_feedback_total")) == (0, 1)
+        assert [span.name for span in telemetry.spans] == ["feedback"]
 
 
 async def test_asynchronous_form_sees_the_running_trace(kept):

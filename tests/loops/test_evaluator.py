@@ -9,10 +9,11 @@ import pytest
 
 import stagelight
 from routed import made
+from serving import served
 from stagelight import _guard, config, setup, trace_stage
 from stagelight.loops import EnhancedMonitoringSystem, TrajectoryEvaluator
-from stagelight.routing import decisions
-from stagelight.sink.rows import Feedback
+from stagelight.routing import decisions, homes
+from stagelight.sink.rows import Decision, Feedback
 from stored import trace
 
 if TYPE_CHECKING:
@@ -89,6 +90,47 @@ def test_each_decision_of_a_trajectory_is_judged(store):
 
     assert evaluator().finished([root, first, second]) == 2
     assert (len(one.trajectory_feedback_queue), len(two.trajectory_feedback_queue)) == (1, 1)
+
+
+def test_both_decisions_of_one_stage_are_judged_once(configured, store):
+    """Two routers asked in one stage, one of them twice: each decision gets the trajectory's reward, exactly once."""
+    one, two = made(name="one"), made(name="two")
+    with trace_stage("answer"):
+        chosen = [one.choose(), two.choose(), two.choose()]
+    setup.flush()
+
+    assert sorted(row.decision_id for row in rewards(store)) == sorted(each.decision_id for each in chosen)
+    assert (len(one.trajectory_feedback_queue), len(two.trajectory_feedback_queue)) == (1, 2)
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_decision_that_came_over_http_is_judged(tmp_path, store, clock, named):
+    """What another process decided and sent is judged by its row, whether or not a span names it, in its own workspace."""
+    from stagelight import _clock
+
+    row = {"decision_id": "far", "router": "far", "arm": "small", "workspace": "lab", "trace_id": trace(1)[0].trace_id}
+    spans = trace(1)
+    if named:
+        spans[1] = replace(spans[1], attributes={"feature_flag.key": "far", "stagelight.decision_id": "far"})
+    with served(tmp_path) as server, _clock.replaced(clock=clock), homes.living_in(server.store):
+        assert server.client.post("/api/decisions", json=row).json()["receipts"][0]["status"] == "stored"
+        stored = evaluator()
+        server.store.traces.write(spans)
+        stored.evaluate_stored(server.store)
+        clock.advance(seconds=2.1)
+
+        assert stored.evaluate_stored(server.store) == 1
+        assert evaluator().evaluate(spans) == 0
+        assert server.store.deliveries.depth("router:far") == {("default", "lab"): 1}
+
+
+def test_a_rivals_decision_on_a_trace_is_not_judged_by_it(store):
+    """Another tenant that knows a trace's id gets no reward out of it."""
+    store.rows.write(
+        [Decision(decision_id="d", router="r", arm="a", tenant="rival", trace_id=trace(1)[0].trace_id, observed_at=1.0)]
+    )
+
+    assert evaluator().evaluate(trace(1)) == 0
 
 
 @pytest.mark.parametrize(

@@ -263,7 +263,7 @@ def test_routers_of_other_processes_are_drained_too(store):
 # --- start_monitoring, stop_monitoring
 
 
-def until(condition: Any, seconds: float = 10.0) -> bool:
+def until(condition: Any, seconds: float = 60.0) -> bool:
     """Wait for `condition`, looking often."""
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
@@ -321,7 +321,7 @@ def test_the_fast_tier_learns_as_soon_as_a_reward_comes(store):
     loop.stop_monitoring()
 
     print(f"learned {took * 1e3:.0f} ms after it was queued")
-    assert took < 5
+    assert took < 12
 
 
 def test_a_turn_works_off_a_backlog(store, caplog):

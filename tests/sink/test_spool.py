@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -279,7 +280,18 @@ def test_folder_that_cannot_be_is_refused_at_once(tmp_path):
     """A path that is a file is a setting to be corrected."""
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError, match="STAGELIGHT_SPOOL"):
-        Spool(tmp_path / "file", MIB)
+        Spool(tmp_path / "file", MIB).make()
+
+
+def test_folder_is_made_by_the_first_row(tmp_path):
+    """A program whose store is never away leaves no folder behind."""
+    one = Spool(tmp_path / "spool", MIB)
+    assert one.empty
+    assert not (tmp_path / "spool").exists()
+
+    one.append([prediction(1)])
+
+    assert not one.empty
 
 
 def test_folder_is_for_its_owner_alone(tmp_path):
@@ -292,12 +304,16 @@ def test_folder_is_for_its_owner_alone(tmp_path):
 
 
 def test_folder_that_vanished_is_empty(tmp_path):
-    """Somebody removed the folder: nothing waits, and the next row is refused with the reason."""
+    """Somebody removed the folder: nothing waits, and the next row makes it anew; where it cannot, it is refused."""
     one = Spool(tmp_path / "spool", MIB)
-    for path in (tmp_path / "spool").iterdir():
-        path.unlink()
-    (tmp_path / "spool").rmdir()
+    one.append([prediction(1)])
+    shutil.rmtree(tmp_path / "spool")
 
     assert one.empty
+    one.append([prediction(2)])
+    assert not one.empty
+
+    shutil.rmtree(tmp_path / "spool")
+    (tmp_path / "spool").write_text("")
     with pytest.raises(UnreachableError, match="cannot be written"):
-        one.append([prediction(1)])
+        one.append([prediction(3)])

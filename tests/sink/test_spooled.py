@@ -10,7 +10,7 @@ import pytest
 from spool_rows import prediction
 from stagelight import _guard
 from stagelight.errors import StoreFullError, UnreachableError
-from stagelight.sink import Spool, SpooledSink, spooled
+from stagelight.sink import Spool, SpooledSink, late, spooled
 from stagelight.sink.rows import Receipt
 
 MIB = 2**20
@@ -75,10 +75,38 @@ def test_what_an_earlier_process_left_is_delivered(tmp_path, flaky):
     Spool(tmp_path, MIB).append([prediction(1), prediction(2)])
 
     sink = SpooledSink(flaky, Spool(tmp_path, MIB))
+    sink.begin()
+    assert flaky.took.wait(5)
     assert sink.flush(5)
     written(sink, 3)
 
     assert flaky.ids == ["p1", "p2", "p3"]
+
+
+def test_what_waited_is_told_when_it_was_taken(tmp_path, flaky):
+    """Whoever follows commits hears of a row when it leaves the spool, with the sink's own answer, and not before."""
+    ids = {"p101", "p102", "p103"}
+    heard: list[tuple[str, str]] = []
+
+    def listen(row, receipt):
+        if row.prediction_id in ids:  # threads of other tests may still be delivering
+            heard.append((row.prediction_id, receipt.status))
+
+    late.subscribe(listen)
+    sink = SpooledSink(flaky, Spool(tmp_path, MIB))
+    flaky.away = "away"
+    flaky.refuses = {"p102"}
+    for number in (101, 102):
+        written(sink, number)
+    assert heard == []
+
+    flaky.away = ""
+    assert sink.flush(5)
+    late.unsubscribe(listen)
+    written(sink, 103)
+
+    assert heard == [("p101", "stored"), ("p102", "refused")]
+    assert _guard.errors() == {"sink": 1}
 
 
 def test_a_full_store_is_waited_for(tmp_path, flaky):

@@ -94,7 +94,8 @@ def _spool(settings: Settings) -> list[Finding]:
     waiting = sum(path.stat().st_size for path in folder.rglob("*.jsonl"))
     said = f"{folder}: {waiting:,} of {settings.spool_max_bytes:,} bytes"
     if waiting > NEARLY * settings.spool_max_bytes:
-        return [warning("spool", said, "It is nearly full; when it is, rows are refused. Is STAGELIGHT_URL up?")]
+        advice = "It is nearly full; when it is, rows are refused. Is the store locked or full, or STAGELIGHT_URL down?"
+        return [warning("spool", said, advice)]
     return [good("spool", said)]
 
 

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def tell(row: Feedback, *, parent_id: str = "", sampled: bool | None = None) -> None:
-    """Tell telemetry of `row`, which has been accepted; never raises.
+    """Tell telemetry of `row`, which the store has taken as new; never raises.
 
     Args:
-        row: As it was committed or spooled.
+        row: As it was committed.
         parent_id: The span it hangs under, where the row names none.
         sampled: Whether the judged trace is exported, where that is known.
     """

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from stagelight import _guard, sink
-from stagelight.errors import RowError
+from stagelight.errors import RowError, StoreError
 from stagelight.feedback import after, rewards
 from stagelight.feedback.said import About, Place, Said, row_of
 from stagelight.feedback.target import Target
-from stagelight.sink import recent
+from stagelight.sink import hurry, recent
 from stagelight.sink.aside import aside
-from stagelight.sink.rows import Receipt
+from stagelight.sink.rows import Feedback, Receipt
 from stagelight.stages import here
 from stagelight.stages.context import pseudonym
 from stagelight.store import current as stores
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from stagelight.feedback.rewards import Rewards
     from stagelight.sink.recent import Made
-    from stagelight.sink.rows import Signal, Source
+    from stagelight.sink.rows import Row, Signal, Source
     from stagelight.stages import Here
 
 
@@ -48,7 +49,7 @@ def log_feedback(
     """Keep what a user said of an answer, or did after it, and say whether it is safe; never raises.
 
     It is committed first; then it shows in the judged trace as a span called `feedback`, also where that trace was sampled
-    out of export or has yet to arrive.
+    out of export or has yet to arrive. It waits a second at most for others that are writing to the same store.
 
     Args:
         target: Whose answer: a trace id, a traceparent, a span, the block of `with trace(…)`, or a prediction or decision;
@@ -70,14 +71,15 @@ def log_feedback(
         model_version: Of the model judged; the prediction's or the running stage's if empty.
 
     Returns:
-        A receipt: `stored` after the commit (`duplicate` where the key was there before), `spooled` on disk, or `refused`
-        with the reason in one sentence.
+        A receipt: `stored` after the commit (`duplicate` where the key was there before); `spooled` on disk while the
+        store or the server is away, and committed, shown and counted when it is back; or `refused` with the reason in one
+        sentence.
 
     >>> log_feedback("0af7651916cd43dd8448eb211c80319c", rating=6).reason
     'rating: found 6.0, expected 1 to 5'
     """
     receipt: Receipt | None = None
-    with _guard.guard("feedback"):
+    with _guard.guard("feedback"), hurry.hurrying():
         said = Said(
             rating=rating,
             thumbs=thumbs,
@@ -111,9 +113,21 @@ def _kept(said: Said, about: About) -> Receipt:
     except RowError as error:
         return Receipt("refused", "", str(error))
     receipt = sink.write(row)
-    if receipt.accepted and not receipt.duplicate:
-        after.tell(row, sampled=target.sampled, parent_id=_root(row.trace_id) if not row.span_id else "")
+    told(row, receipt, sampled=target.sampled)
     return receipt
+
+
+def told(row: Row, receipt: Receipt, *, sampled: bool | None = None) -> None:
+    """Show and count `row` where `receipt` says that it has just become part of the store; never raises.
+
+    One that waits in the spool is told of when it leaves it: until then nobody knows whether it is a duplicate.
+    """
+    if isinstance(row, Feedback) and receipt.status == "stored" and not receipt.duplicate:
+        _guard.attempt("feedback", _tell, row, sampled)
+
+
+def _tell(row: Feedback, sampled: bool | None) -> None:  # noqa: FBT001  three states
+    after.tell(row, sampled=sampled, parent_id="" if row.span_id else _root(row.trace_id))
 
 
 def _place(at: Here) -> Place:
@@ -142,11 +156,16 @@ def _found(at: Here, prediction_id: str, decision_id: str) -> Target | None:
         made = recent.prediction(at.tenant, at.workspace, prediction_id)
     store = stores.current()
     if made is None and store is not None:
-        made = store.opinions.made(at.tenant, at.workspace, prediction_id=prediction_id, decision_id=decision_id)
+        with suppress(StoreError):  # what it cannot say now, it finds by itself when the row arrives
+            made = store.opinions.made(at.tenant, at.workspace, prediction_id=prediction_id, decision_id=decision_id)
     return Target(made.trace_id, made.span_id, model_version=made.model_version) if made else None
 
 
 def _root(trace_id: str) -> str:
     """The id of the trace's root span, where there is a store here that has it."""
     store = stores.current()
-    return (store.opinions.root_of(trace_id) if store is not None and trace_id else "") or ""
+    if store is None or not trace_id:
+        return ""
+    with suppress(StoreError):
+        return store.opinions.root_of(trace_id)
+    return ""

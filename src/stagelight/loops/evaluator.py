@@ -9,14 +9,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stagelight import _clock, _guard
-from stagelight.loops.trajectory import Trajectory, decision_of, reward, score, trajectory_of
+from stagelight.loops.trajectory import Routed, Trajectory, decisions_of, reward, score, trajectory_of
 from stagelight.sink.rows import DUPLICATE, TrajectoryFeedback
+from stagelight.wire.records import Tenancy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stagelight.config import Settings
-    from stagelight.loops.trajectory import Routed
     from stagelight.store.facade import Store
     from stagelight.wire.records import SpanRecord
 
@@ -82,15 +82,21 @@ class TrajectoryEvaluator:
     def evaluate(self, spans: Sequence[SpanRecord], *, tenant: str = "") -> int:
         """Score one trace and emit the reward for each decision in it; return how many were emitted.
 
+        Its decisions are those that its spans name and those that the store at hand has of it: a span that another program
+        sent may name none.
+
         Args:
             spans: All of it.
             tenant: Whose it is, where that was proved; what its attributes say if empty.
         """
-        found = trajectory_of(spans)
-        if found is not None and tenant:
-            found = replace(found, owner=found.owner._replace(tenant=tenant))
-        if found is None or not self.enabled or not self._sampled(found.trace_id):
+        root = next((span for span in spans if not span.parent_id), None)
+        if root is None or not self.enabled or not self._sampled(root.trace_id):
             return 0
+        owner = root.tenancy._replace(tenant=tenant or root.tenancy.tenant)
+        found = trajectory_of(spans, _logged(root.trace_id, owner.tenant))
+        if found is None:
+            return 0
+        found = replace(found, owner=owner)
         parts = self._scored(found)
         value = reward(parts)
         if value is None:
@@ -116,9 +122,11 @@ class TrajectoryEvaluator:
             self._after = max(0, store.traces.last_id() - LOOK_BACK)
         while True:
             page = store.traces.recent_spans(self._after, PAGE)
+            rows = store.rows.decisions_of({numbered.span.trace_id for numbered in page})
+            logged = {(row.tenant, row.trace_id) for row in rows}
             for numbered in page:
                 self._after = numbered.id
-                if decision_of(numbered.span) is not None:
+                if decisions_of(numbered.span) or (numbered.tenant, numbered.span.trace_id) in logged:
                     self._pending[numbered.tenant, numbered.span.trace_id] = _clock.monotonic_ns()
                     while len(self._pending) > MAX_PENDING:
                         self._pending.popitem(last=False)
@@ -126,10 +134,22 @@ class TrajectoryEvaluator:
                 return
 
 
+def _logged(trace_id: str, tenant: str) -> list[Routed]:
+    """The decisions that the store at hand has of a trace; none where a server has them, which scores them itself."""
+    from stagelight.routing import homes
+
+    home = homes.home(make=False)
+    rows = (
+        home.store.rows.decisions_of([trace_id], tenant=tenant) if home is not None and home.store is not None else ()
+    )
+    return [Routed(row.router, row.decision_id, Tenancy(row.tenant, row.workspace)) for row in rows]
+
+
 def _emit(found: Trajectory, decision: Routed, value: float, parts: Mapping[str, float]) -> bool:
     """Queue the reward where the router lives; its id says what it judges, so that a second one changes nothing."""
     from stagelight.routing.registry import emit
 
+    owner = decision.owner or found.owner
     receipt = emit(
         decision.router,
         TrajectoryFeedback(
@@ -139,8 +159,8 @@ def _emit(found: Trajectory, decision: Routed, value: float, parts: Mapping[str,
             score_parts=parts,
             feedback_id=f"trajectory:{decision.decision_id}",
             observed_at=_clock.wall_ns() / 1e9,
-            tenant=found.owner.tenant,
-            workspace=found.owner.workspace,
+            tenant=owner.tenant,
+            workspace=owner.workspace,
         ),
     )
     return receipt.accepted and receipt.reason != DUPLICATE

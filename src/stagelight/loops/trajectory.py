@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from stagelight.wire import conventions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from stagelight.config import Settings
     from stagelight.wire.records import SpanRecord, Tenancy
@@ -37,6 +37,7 @@ class Routed(NamedTuple):
 
     router: str
     decision_id: str
+    owner: Tenancy | None = None  #: Whose row it is, where that was read; the trajectory's owner if None.
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +116,17 @@ def reward(parts: Mapping[str, float]) -> float | None:
     return sum(weights.get(name, 1.0) * value for name, value in parts.items()) / total if total else None
 
 
-def trajectory_of(spans: Sequence[SpanRecord]) -> Trajectory | None:
-    """Return what a trace's spans tell; None where its root has not ended yet, or no router decided anything in it."""
+def trajectory_of(spans: Sequence[SpanRecord], logged: Iterable[Routed] = ()) -> Trajectory | None:
+    """Return what a trace's spans tell; None where its root has not ended yet, or no router decided anything in it.
+
+    Args:
+        spans: All of it.
+        logged: Decisions that the log has of it, besides those that its spans name.
+    """
     work = [span for span in spans if not conventions.is_feedback(span.attributes)]
     root = next((span for span in work if not span.parent_id), None)
-    routed = dict.fromkeys(decision for span in work if (decision := decision_of(span)))
+    named = (decision for span in work for decision in decisions_of(span))
+    routed = {decision.decision_id: decision for decision in (*named, *logged)}
     if root is None or not routed:
         return None
     used = [conventions.usage(span.attributes) for span in work]
@@ -128,7 +135,7 @@ def trajectory_of(spans: Sequence[SpanRecord]) -> Trajectory | None:
     return Trajectory(
         trace_id=root.trace_id,
         owner=root.tenancy,
-        decisions=tuple(routed),
+        decisions=tuple(routed.values()),
         seconds=root.duration_ns / 1e9,
         stages=len(work),
         failed_stages=sum(span.status == "error" for span in work),
@@ -140,11 +147,17 @@ def trajectory_of(spans: Sequence[SpanRecord]) -> Trajectory | None:
     )
 
 
-def decision_of(span: SpanRecord) -> Routed | None:
-    """Return the decision that a span carries, if it carries one."""
+def decisions_of(span: SpanRecord) -> list[Routed]:
+    """Return the decisions that a span carries, in the order they were made; those that it names alone come last."""
+    listed = span.attributes.get(conventions.DECISIONS)
+    texts = [text for text in listed if isinstance(text, str)] if isinstance(listed, list | tuple) else []
+    pairs = (text.partition(" ") for text in texts)
+    found = [Routed(router, decision_id) for decision_id, _, router in pairs if router]
     router = span.attributes.get(conventions.FEATURE_FLAG_KEY)
     decision_id = span.attributes.get(conventions.DECISION_ID)
-    return Routed(router, decision_id) if isinstance(router, str) and isinstance(decision_id, str) else None
+    if isinstance(router, str) and isinstance(decision_id, str):
+        found.append(Routed(router, decision_id))
+    return list(dict.fromkeys(found))
 
 
 def _outcome(spans: Sequence[SpanRecord]) -> float | None:

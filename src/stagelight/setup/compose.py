@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from stagelight import _guard, config, sink
 from stagelight.errors import ConfigurationError
 from stagelight.feedback import rewards
+from stagelight.feedback.log import told
+from stagelight.sink import late
 from stagelight.store import current as stores
 from stagelight.telemetry import current, pipeline
 
@@ -95,6 +97,8 @@ class Whole:
         current.install(self.telemetry)
         sink.use(self._local.rows)
         stores.use(self._local.store)
+        late.subscribe(told)
+        self._local.begin()
         if self._local.store is not None:
             from stagelight.routing.watching import watch
 
@@ -121,6 +125,7 @@ class Whole:
 
             good = decisions.log.flush(timeout_s) and good
         sink.use(None)
+        late.unsubscribe(told)
         stores.use(None)
         if self._correlated is not None:
             self._correlated.undo()

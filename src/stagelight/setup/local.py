@@ -38,7 +38,7 @@ class Local:
         self._scored = _scoring(settings) if on and settings.enable_trajectory_evaluation else None
         self._expire_at_ns = 0  # monotonic; the first write of a process looks at once
         #: Where predictions, feedback and truth go; None refuses them.
-        self.rows: Sink | None = self.store.rows if self.store else sink.from_settings(settings) if on else None
+        self.rows: Sink | None = _rows(self.store, settings) if on else None
 
     @property
     def sinks(self) -> list[Callable[[list[SpanRecord]], None]]:
@@ -51,6 +51,11 @@ class Local:
         if self._scored is not None:
             found.append(self._scored)
         return found
+
+    def begin(self) -> None:
+        """Deliver rows that an earlier process left behind."""
+        if isinstance(self.rows, sink.SpooledSink):
+            self.rows.begin()
 
     def close(self) -> None:
         """Close the store."""
@@ -85,6 +90,11 @@ def _file(settings: Settings) -> TraceFile:
     from stagelight.journal import TraceFile
 
     return TraceFile(settings.trace_log_file, settings.trace_cleanup_hours)
+
+
+def _rows(store: Store | None, settings: Settings) -> Sink | None:
+    # A store may be locked or full for a while, as a server may be away.
+    return sink.with_spool(store.rows, settings, store.url) if store is not None else sink.from_settings(settings)
 
 
 def _scoring(settings: Settings) -> Finished:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from stagelight import _guard
 from stagelight.config.paths import state_folder
 from stagelight.errors import StagelightError
-from stagelight.sink import recent
+from stagelight.sink import hurry, recent
 from stagelight.sink.checks import checked, id_of
 from stagelight.sink.rows import Receipt
+from stagelight.sink.spool import Spool
+from stagelight.sink.spooled import SpooledSink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,8 +50,8 @@ def using(sink: Sink | None) -> Iterator[None]:
 def write(row: Row) -> Receipt:
     """Commit `row` and say what became of it; never raises.
 
-    The receipt is `stored` after the commit, `spooled` when the row is on this machine's disk because the server is away,
-    and `refused` with a reason when it is neither.
+    The receipt is `stored` after the commit, `spooled` when the row is on this machine's disk because the store or the
+    server is away, and `refused` with a reason when it is neither.
     """
     return write_all([row])[0]
 
@@ -57,7 +59,7 @@ def write(row: Row) -> Receipt:
 def write_all(rows: Sequence[Row]) -> list[Receipt]:
     """Commit `rows` on one way, which is much quicker than one by one, and say what became of each; never raises."""
     receipts: list[Receipt] = []
-    with _guard.guard("sink"):
+    with _guard.guard("sink"), hurry.hurrying():
         receipts = _written(rows)
     return receipts or [Receipt("refused", "", "an error inside stagelight; its log says more") for _ in rows]
 
@@ -94,21 +96,28 @@ def from_settings(settings: Settings) -> Sink | None:
     """The sink that `settings.url` asks for, with its spool; None where it names no server.
 
     Raises:
-        ConfigurationError: The address cannot be used.
+        ConfigurationError: The address cannot be used, or the spool's folder cannot be made.
     """
     from stagelight.sink.http import HttpSink
-    from stagelight.sink.spool import Spool
-    from stagelight.sink.spooled import SpooledSink
 
     if not settings.url:
         return None
-    sink = HttpSink(settings.url, settings.token)
+    sink = with_spool(HttpSink(settings.url, settings.token), settings, f"{settings.url}\0{settings.token}")
+    if isinstance(sink, SpooledSink):
+        sink.spool.make()
+    return sink
+
+
+def with_spool(sink: Sink, settings: Settings, place: str) -> Sink:
+    """Return `sink` with the spool that `settings` ask for; `sink` itself where they ask for none.
+
+    Args:
+        sink: Where rows are committed.
+        settings: Folder and size of the spool.
+        place: Tells one sink's rows from another's: what waits for one must not go elsewhere, or to another tenant.
+    """
     if not settings.spool_max_bytes:
         return sink
-    folder = Path(settings.spool) if settings.spool else state_folder() / "spool" / _owner(settings)
+    owner = hashlib.sha256(place.encode()).hexdigest()[:16]
+    folder = Path(settings.spool) if settings.spool else state_folder() / "spool" / owner
     return SpooledSink(sink, Spool(folder, settings.spool_max_bytes))
-
-
-def _owner(settings: Settings) -> str:
-    """A folder's name for each server and token: rows that one program left must not go elsewhere, or to another tenant."""
-    return hashlib.sha256(f"{settings.url}\0{settings.token}".encode()).hexdigest()[:16]

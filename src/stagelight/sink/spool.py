@@ -39,22 +39,27 @@ class Spool:
     """Keeps rows in `folder`, in order, `max_bytes` at most."""
 
     def __init__(self, folder: str | Path, max_bytes: int) -> None:
-        """Use `folder`, which is made if missing; rows that an earlier process left are kept.
-
-        Raises:
-            ConfigurationError: The folder cannot be made or written to.
-        """
+        """Use `folder`, which the first row makes if it is missing; rows that an earlier process left are kept."""
         self._folder = Path(folder)
         self._max_bytes = max_bytes
         self._settled: dict[Path, int] = {}
+
+    def make(self) -> None:
+        """Make the folder now, where a mistake can still be told.
+
+        Raises:
+            ConfigurationError: It cannot be made or written to.
+        """
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock_path = self._folder / "lock"
-            self._lock_path.touch(mode=0o600)
+            self._make()
         except OSError as error:
             raise ConfigurationError(
-                f"spool {folder}: {error.strerror or error}; set STAGELIGHT_SPOOL to a folder of yours"
+                f"spool {self._folder}: {error.strerror or error}; set STAGELIGHT_SPOOL to a folder of yours"
             ) from error
+
+    def _make(self) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self._folder / "lock").touch(mode=0o600)
 
     @property
     def size(self) -> int:
@@ -74,6 +79,7 @@ class Spool:
         """
         text = b"".join(_line(row) for row in rows)
         try:
+            self._make()
             with self._locked("lock"):
                 held = self.size
                 fits = held + len(text) <= self._max_bytes

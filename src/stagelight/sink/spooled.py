@@ -1,4 +1,4 @@
-"""A sink with a spool beside it: rows go straight through while the server answers, else to disk and later, in order."""
+"""A sink with a spool beside it: rows go straight through while it answers, else to disk and later, in order."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from stagelight import _clock, _guard
 from stagelight.errors import RowError, StoreError, UnreachableError
+from stagelight.sink import late
 from stagelight.sink.codec import id_of
 from stagelight.sink.rows import Receipt
 
@@ -31,15 +32,18 @@ class SpooledSink:
     """
 
     def __init__(self, sink: Sink, spool: Spool) -> None:
-        """Join the two; what an earlier process left in the spool is delivered from now on."""
+        """Join the two; what an earlier process left in the spool waits for `begin`, or for the next row."""
         self._sink = sink
-        self._spool = spool
+        self.spool = spool
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._process = 0
         self._again = threading.Event()
         self._away = ""
-        if not spool.empty:
+
+    def begin(self) -> None:
+        """Deliver what an earlier process left."""
+        if not self.spool.empty:
             self._deliver_soon()
 
     def write(self, rows: Sequence[Row]) -> list[Receipt]:
@@ -48,14 +52,14 @@ class SpooledSink:
         Raises:
             UnreachableError: The sink is away and the spool takes no more.
         """
-        if self._spool.empty:
+        if self.spool.empty:
             try:
                 return self._sink.write(rows)
             except AWAY as error:
                 self._away = str(error)
         reason = self._away or "rows from before are being delivered first"
         try:
-            self._spool.append(rows)
+            self.spool.append(rows)
         except UnreachableError as error:
             raise UnreachableError(f"{reason}; {error}") from error
         self._deliver_soon()
@@ -64,7 +68,7 @@ class SpooledSink:
     def flush(self, timeout_s: float = 5.0) -> bool:
         """Try to deliver what waits, now; return whether nothing waits any more."""
         until = _clock.monotonic_ns() + int(timeout_s * 1e9)
-        while not self._spool.empty:
+        while not self.spool.empty:
             thread = self._deliver_soon()
             self._again.set()
             left = (until - _clock.monotonic_ns()) / 1e9
@@ -99,15 +103,15 @@ class SpooledSink:
     def _finished(self) -> bool:
         """End the thread where nothing waits; under the lock, so that no row can slip in unseen."""
         with self._lock:
-            if self._spool.empty:
+            if self.spool.empty:
                 self._thread = None
                 return True
             return False
 
     def _deliver(self) -> bool:
         """Deliver all that waits; False where the sink is away, or another process is at it."""
-        with self._spool.delivering() as ours:
-            while ours and (batch := self._spool.batch(BATCH)):
+        with self.spool.delivering() as ours:
+            while ours and (batch := self.spool.batch(BATCH)):
                 try:
                     receipts = self._sink.write(batch.rows)
                 except AWAY as error:
@@ -116,5 +120,6 @@ class SpooledSink:
                 for receipt in receipts:
                     if not receipt.accepted:
                         _guard.report("sink", RowError(f"row {receipt.id} left the spool refused: {receipt.reason}"))
-                self._spool.settle(batch)
+                late.tell(batch.rows, receipts)
+                self.spool.settle(batch)
             return ours

@@ -1,14 +1,17 @@
 """The engine: how connections are opened, how a write begins, and what a driver's error means to the caller.
 
 SQLite runs in WAL mode with `BEGIN IMMEDIATE` for writes and a busy timeout of 5 s: several processes may write at once,
-each waits its turn. `synchronous=NORMAL` keeps every committed row through a killed process; a power cut may take the
-last commits, unless the address says `?synchronous=full`.
+each waits its turn, and a call of the host program waits no longer than `sink.hurry` says. `synchronous=NORMAL` keeps
+every committed row through a killed process; a power cut may take the last commits, unless the address says
+`?synchronous=full`.
 """
 
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
+import time
 import weakref
 from contextlib import contextmanager
 from functools import partial
@@ -22,9 +25,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from stagelight import _clock
 from stagelight.errors import ConfigurationError, StoreFullError, StoreUnavailableError
+from stagelight.sink import hurry
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Iterator
 
     from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
@@ -33,9 +36,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 BUSY_MS = 5_000
+HURRY_BUSY_MS = 100  #: Of a call in a hurry, which tries again until its time is over.
 PATIENCE_NS = 30 * 1_000_000_000  #: How long a write waits for its turn in all, busy timeouts included.
 FORK_PATIENCE_S = 2.0  #: How long a fork waits for a write to end; one that takes longer is not worth a standstill.
 CACHE_KIB = 16 * 1024
+LOOK_S, LONGEST_LOOK_S = 0.0001, 0.005  #: Between two looks whether another process has done writing.
 SYNCHRONOUS = "synchronous"  #: The one setting that the address of a SQLite file may carry.
 MANY = 500  #: Values in one IN list.
 
@@ -52,7 +57,7 @@ class Database:
         self._held = False  # for a fork
         if self.path is not None:
             event.listen(self.engine, "connect", partial(_prepare_sqlite, synchronous(url)))
-            event.listen(self.engine, "begin", _begin_sqlite)
+            event.listen(self.engine, "begin", self._begin_sqlite)
         _alive.add(self)
 
     @property
@@ -79,10 +84,39 @@ class Database:
             StoreFullError: The disk is full.
         """
         # One writer of this process at a time: threads then queue in order, where SQLite's own waiting polls.
-        with _translated(self), self._turn, self.engine.connect() as connection:
+        with _translated(self), self._in_turn(), self.engine.connect() as connection:
             connection.execution_options(stagelight_write=True)
-            with _begun(connection):
+            with connection.begin():
                 yield connection
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        turn, left_s = self._turn, hurry.left_s()
+        if not turn.acquire(timeout=-1 if left_s is None else left_s):
+            raise StoreUnavailableError(f"the store {self.where} cannot be used: this process is writing to it")
+        try:
+            yield
+        finally:
+            turn.release()
+
+    def _begin_sqlite(self, connection: sa.Connection) -> None:
+        driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+        if not connection.get_execution_options().get("stagelight_write"):
+            driver.execute(f"PRAGMA busy_timeout={_busy_ms()}").close()
+            connection.exec_driver_sql("BEGIN")
+            return
+        driver.execute("PRAGMA busy_timeout=0").close()
+        try:
+            _begin_immediate(driver)
+        except sqlite3.OperationalError as error:
+            raise StoreUnavailableError(f"the store {self.where} cannot be used: {error}") from error
+        finally:
+            driver.execute(f"PRAGMA busy_timeout={BUSY_MS}").close()
+
+    @property
+    def where(self) -> str:
+        """The file, or the address without its password: for messages."""
+        return str(self.path or self.url.render_as_string(hide_password=True))
 
     @contextmanager
     def raw(self) -> Iterator[sqlite3.Connection]:
@@ -145,9 +179,10 @@ os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, 
 def _options(url: sa.URL) -> dict[str, Any]:
     if url.get_backend_name() == "sqlite":
         return {
-            "connect_args": {"timeout": BUSY_MS / 1000, "check_same_thread": False},
+            "connect_args": {"check_same_thread": False},
             "pool_size": 8,
             "max_overflow": 24,
+            "pool_use_lifo": True,  # the one used last still has its pages at hand
         }
     return {"pool_pre_ping": True}
 
@@ -164,41 +199,52 @@ def synchronous(url: sa.URL) -> str:
     return found
 
 
+def _busy_ms() -> int:
+    return BUSY_MS if hurry.left_s() is None else HURRY_BUSY_MS
+
+
 def _prepare_sqlite(synchronous: str, connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver's own BEGIN would come too late and be deferred
+    connection.execute(f"PRAGMA busy_timeout={_busy_ms()}").close()
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     for pragma in (
-        f"busy_timeout={BUSY_MS}",
         # Lets an expiry give pages back; on a file that has pages it would be a write for each connection.
         *([] if pages else ["auto_vacuum=INCREMENTAL"]),
         "journal_mode=WAL",
         f"synchronous={synchronous}",
         f"cache_size=-{CACHE_KIB}",
         "temp_store=MEMORY",
+        # 16 MB of log: a row that is queued, leased and settled soon after reaches the file itself once and not thrice.
+        "wal_autocheckpoint=4000",
         "journal_size_limit=16777216",
     ):
         connection.execute(f"PRAGMA {pragma}").close()
 
 
-def _begin_sqlite(connection: sa.Connection) -> None:
-    write = connection.get_execution_options().get("stagelight_write")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+def _begin_immediate(driver: sqlite3.Connection) -> None:
+    """Begin to write as soon as other processes let us.
 
-
-def _begun(connection: sa.Connection) -> sa.RootTransaction:
-    deadline = _clock.monotonic_ns() + PATIENCE_NS
+    We wait by ourselves: SQLite's own waiting sleeps for milliseconds, soon for a tenth of a second, between two looks,
+    and a writer that never pauses longer keeps the others out for good.
+    """
+    left_s = hurry.left_s()
+    deadline = _clock.monotonic_ns() + (PATIENCE_NS if left_s is None else int(left_s * 1e9))
+    pause_s = LOOK_S
     while True:
         try:
-            return connection.begin()
-        except exc.OperationalError as error:
-            # SQLite's waiting is not fair: under many writers one may lose every round of a busy timeout.
+            driver.execute("BEGIN IMMEDIATE").close()
+        except sqlite3.OperationalError as error:
             if not is_busy(error) or _clock.monotonic_ns() > deadline:
                 raise
+        else:
+            return
+        time.sleep(pause_s)
+        pause_s = min(LONGEST_LOOK_S, 1.2 * pause_s)
 
 
-def is_busy(error: exc.DBAPIError) -> bool:
+def is_busy(error: sqlite3.OperationalError) -> bool:
     """Whether another process holds the lock."""
-    return "locked" in str(error.orig) or "busy" in str(error.orig)
+    return "locked" in str(error) or "busy" in str(error)
 
 
 @contextmanager
@@ -208,13 +254,12 @@ def _translated(database: Database) -> Iterator[None]:
     except exc.DatabaseError as error:
         if not isinstance(error, exc.OperationalError) and type(error) is not exc.DatabaseError:
             raise  # a broken rule of ours, not of the database: for the guard to report
-        where = database.path or database.url.render_as_string(hide_password=True)
         what = str(error.orig).splitlines()[0]
         if "disk is full" in what or "No space left" in what:
             raise StoreFullError(
-                f"the disk of {where} is full: free some space, or lower STAGELIGHT_STORE_MAX_BYTES"
+                f"the disk of {database.where} is full: free some space, or lower STAGELIGHT_STORE_MAX_BYTES"
             ) from error
-        raise StoreUnavailableError(f"the store {where} cannot be used: {what}") from error
+        raise StoreUnavailableError(f"the store {database.where} cannot be used: {what}") from error
 
 
 def parts(values: Iterable[T], size: int = MANY) -> Iterator[list[T]]:

@@ -27,6 +27,16 @@ KNOWN = ("positive", "neutral", "negative")
 PERSONAL = ("entity", "user", "comment")
 BATCH = 500
 
+# Made once: every feedback looks for a root, and making a statement takes longer than running it.
+ROOT = (
+    sa.select(spans.c.span_id)
+    .join(traces, traces.c.id == spans.c.trace)
+    .where(traces.c.trace_id == sa.bindparam("trace_is"), spans.c.parent_id == "")
+    .order_by(spans.c.start_ns)
+    .limit(1)
+)
+ROOT_OF_TENANT = ROOT.where(traces.c.tenant == sa.bindparam("tenant_is"))
+
 
 class FeedbackReports:
     """Feedback as reports and the next training see it; `Store.opinions`."""
@@ -87,15 +97,9 @@ class FeedbackReports:
 
     def root_of(self, trace_id: str, *, tenant: str | None = None) -> str:
         """Return the id of a trace's root span; empty where it has not arrived."""
-        chosen = (
-            sa.select(spans.c.span_id)
-            .join(traces, traces.c.id == spans.c.trace)
-            .where(traces.c.trace_id == trace_id, spans.c.parent_id == "", *owned(traces, tenant))
-            .order_by(spans.c.start_ns)
-            .limit(1)
-        )
+        chosen, mine = (ROOT, {}) if tenant is None else (ROOT_OF_TENANT, {"tenant_is": tenant})
         with self._database.reading() as connection:
-            return connection.execute(chosen).scalar() or ""
+            return connection.execute(chosen, {"trace_is": trace_id, **mine}).scalar() or ""
 
     def examples(self, *, tenant: str | None = None, personal: bool = False) -> Iterator[Example]:
         """Yield every feedback whose prediction is known, with what the model saw then, to train the next one with.

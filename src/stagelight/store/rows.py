@@ -13,12 +13,12 @@ from stagelight.sink.codec import id_of
 from stagelight.sink.rows import DUPLICATE, Decision, Feedback, Prediction, Receipt, Truth
 from stagelight.store import decisions, pins
 from stagelight.store.codec import clean, json_text, loads
-from stagelight.store.database import owned
+from stagelight.store.database import owned, parts
 from stagelight.store.loop_tables import decisions as decision_table
 from stagelight.store.tables import feedback, predictions, truth
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from stagelight.sink.rows import Row
     from stagelight.store.capacity import Capacity
@@ -46,6 +46,11 @@ class Rows:
         self._database = database
         self._deliveries = deliveries
         self._capacity = capacity
+        # Made once: making a statement takes longer than running it.
+        self._inserts = {
+            table: database.insert(table).on_conflict_do_nothing().returning(*_key(table, id_name))
+            for table, _, id_name in KINDS.values()
+        }
 
     def write(self, rows: Sequence[Row]) -> list[Receipt]:
         """Commit `rows`, all or none, and return a receipt each; the same id again changes nothing, and its receipt says so.
@@ -64,11 +69,10 @@ class Rows:
         new: set[tuple[type[Row], str, str, str]] = set()
         with self._database.writing() as connection:
             decisions.meet(connection, self._database, rows)
-            for table, kind, id_name in KINDS.values():
+            for table, kind, _ in KINDS.values():
                 values = [_values(row, now) for row in rows if isinstance(row, kind)]
                 if values:
-                    insert = self._database.insert(table).on_conflict_do_nothing()
-                    made = connection.execute(insert.returning(*_key(table, id_name)), values)
+                    made = connection.execute(self._inserts[table], values)
                     new.update((kind, *row) for row in made)
             pins.pin(connection, self._database, _judged(connection, rows), pins.FEEDBACK)
             queued = decisions.deliver(connection, self._database, rows)
@@ -84,6 +88,16 @@ class Rows:
                 chosen = sa.select(table).where(table.c.trace_id == trace_id, *owned(table, tenant))
                 found += [_row(kind, row) for row in connection.execute(chosen.order_by(table.c.observed_at))]
         return found
+
+    def decisions_of(self, trace_ids: Iterable[str], *, tenant: str | None = None) -> list[Decision]:
+        """Return the decisions that were made in any of these traces, by time."""
+        of = decision_table.c.trace_id
+        found: list[Any] = []
+        with self._database.reading() as connection:
+            for part in parts(sorted(trace_ids)):
+                chosen = sa.select(decision_table).where(of.in_(part), of != "", *owned(decision_table, tenant))
+                found += connection.execute(chosen).all()
+        return [Decision(**_fields(Decision, row)) for row in sorted(found, key=lambda row: row.observed_at)]
 
     def count(self, kind: Kind, *, tenant: str | None = None) -> int:
         """Return how many rows of a kind there are."""
@@ -130,10 +144,14 @@ def _values(row: Row, now: int) -> dict[str, Any]:
 
 
 def _row(kind: type[Row], row: Any) -> Row:
+    return kind(**_fields(kind, row))
+
+
+def _fields(kind: type[Row], row: Any) -> dict[str, Any]:
     values = {field.name: getattr(row, field.name) for field in fields(kind)}
     for name in JSON & values.keys():
         values[name] = loads(values[name]) if name == "features" else tuple(loads(values[name]))
-    return kind(**values)
+    return values
 
 
 def _judged(connection: sa.Connection, rows: Sequence[Row]) -> list[tuple[str, str, str]]:

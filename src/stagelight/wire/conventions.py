@@ -65,6 +65,8 @@ FEATURE_FLAG_RESULT_REASON: Final = "feature_flag.result.reason"
 FEATURE_FLAG_PROVIDER_NAME: Final = "feature_flag.provider.name"
 FEATURE_FLAG_VERSION: Final = "feature_flag.version"
 DECISION_ID: Final = "stagelight.decision_id"  #: Beside them: the row that logs the choice.
+#: All choices of the span, a text `id router` each: the attributes above have room for one evaluation, the last.
+DECISIONS: Final = "stagelight.decisions"
 
 # For each fact: the attributes which may carry it, the first one present wins. What answered counts before what was asked.
 _MODEL: Final = (
