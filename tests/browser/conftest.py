@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from judged_models import a_model
 from stagelight import _clock, config, wire
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 MS = 1_000_000
+PATIENCE_MS = 40_000  #: For anything to come true on a page: a machine may be busy with much else.
 PROTOBUF = {"content-type": "application/x-protobuf"}
 VIOLATIONS = """
 window.violations = [];
@@ -229,6 +230,7 @@ def _stage_metrics(stage: str, seconds_ago: int) -> Iterator[MetricPoint]:
 def browser(program: Callable[[str], str]) -> Iterator[Browser]:
     """Debian's chromium, which finds no other machine than this one."""
     path = program("chromium")
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright, ExitStack() as stack:
         browser = playwright.chromium.launch(
             executable_path=path, args=["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
@@ -248,7 +250,7 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
             size = {"width": width, "height": height}
             context = browser.new_context(color_scheme=scheme, viewport=size, timezone_id="UTC", **allowed, **more)
             stack.callback(context.close)
-            context.set_default_timeout(10_000)
+            context.set_default_timeout(PATIENCE_MS)
             context.add_init_script(VIOLATIONS)
             visits.append(Visit(context.new_page()))
             visits[-1].watch()

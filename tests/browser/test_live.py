@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
 from playwright.sync_api import expect
 
 
@@ -96,4 +99,30 @@ def test_what_arrives_before_the_stream_is_open_is_not_missed(empty, visit, make
     page.route("**/live", late, times=1)
     page.goto(f"{empty.url}/traces")
 
-    expect(page.locator("#results tbody tr")).to_have_count(1, timeout=5000)
+    expect(page.locator("#results tbody tr")).to_have_count(1)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["refresh first", "filter first"])
+def test_a_filter_holds_that_is_chosen_while_rows_are_refreshed(site, visit, order):
+    """Whichever of the two answers comes first, the rows are those of the filter."""
+    page, held = visit("about:blank"), []
+
+    def hold(route):
+        if "hx-request" in route.request.headers and len(held) < 2:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route(re.compile(r"/traces(\?|$)"), hold)
+    with page.expect_request(lambda asked: "hx-request" in asked.headers):
+        page.goto(f"{site.url}/traces")
+    with page.expect_request(lambda asked: "errors=1" in asked.url):
+        page.get_by_label("Errors only").check()
+    for route in [held[which] for which in order]:
+        with page.expect_response(route.request.url):
+            route.continue_()
+
+    expect(page).to_have_url(f"{site.url}/traces?errors=1")
+    expect(page.locator("#results tbody tr")).to_have_count(8)
+    page.wait_for_timeout(200)  # a late swap would come now
+    assert page.locator("#results tbody tr").count() == 8

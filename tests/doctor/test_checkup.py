@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from servers import answering, free_port, refusing
+from ports import free_port
+from servers import answering, refusing
 from serving import served
 from stagelight import doctor
 from stagelight.doctor import canary, keeping, ledger

@@ -6,7 +6,8 @@ import socket
 
 import pytest
 
-from servers import black_hole, free_port
+from ports import free_port
+from servers import black_hole
 from stagelight.config import load
 from stagelight.doctor import network
 from stagelight.doctor.network import Place

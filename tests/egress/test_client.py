@@ -10,6 +10,7 @@ import time
 import pytest
 
 from odd_server import odd_server
+from ports import free_port
 from stagelight.egress import Client
 from stagelight.egress.client import MAX_ANSWER, checked_url
 from stagelight.errors import ConfigurationError, UnreachableError
@@ -59,9 +60,7 @@ def test_redirect_is_not_followed():
 
 def test_refused_connection_is_one_clear_sentence():
     """A server that is not there is told in a few words, with its address."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
+    port = free_port()
 
     with pytest.raises(UnreachableError, match=f"^cannot reach http://127.0.0.1:{port}: .*refused$"):
         Client(f"http://127.0.0.1:{port}").get("/")
@@ -75,7 +74,7 @@ def test_silent_server_is_given_up():
         with pytest.raises(UnreachableError, match="timed out"):
             client.get("/")
 
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5  # reading may take ten elsewhere
 
 
 def test_dripping_answer_is_given_up():

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import httpx
 
 import stage_program
-from stack import eventually, free_ports
+from ports import free_ports
+from stack import eventually
 from stagelight import catalogue
 from stagelight.generate import promql
 

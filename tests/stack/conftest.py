@@ -8,7 +8,8 @@ import pytest
 
 import stack_collector
 import stack_prometheus
-from stack import TAIL, Server, free_ports
+from ports import free_ports
+from stack import TAIL, Server
 from stack_backend import Backend
 from stack_certificates import Certificates
 

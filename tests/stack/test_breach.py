@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from servers import free_port
+from ports import free_port
 from stack import eventually
 from stack_prometheus import rules
 from stage_program import asked

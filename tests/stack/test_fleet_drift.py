@@ -12,7 +12,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from stack import eventually, free_ports
+from ports import free_ports
+from stack import eventually
 from stack_prometheus import APPLICATIONS, place, rules
 from stagelight.catalogue import fleet_drift
 from stagelight.catalogue.models import MODEL_DRIFT

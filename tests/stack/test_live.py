@@ -10,7 +10,8 @@ import httpx
 import pytest
 import yaml
 
-from stack import Server, answers, eventually, free_ports
+from ports import free_ports
+from stack import Server, answers, eventually
 from stagelight.egress import Client
 from stagelight.errors import UnreachableError
 from stagelight.generate import live, promql

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ports import free_ports
 from queues import HERE, WHO, ProcessConformance, QueueConformance, adding, drained, item, learned, numbers_of, sums
-from stack import free_ports
 from stagelight import _clock
 from stagelight.errors import ConfigurationError
 from stagelight.store import Store, open_store

@@ -13,7 +13,8 @@ import pytest
 
 import rl_course
 import stack_prometheus
-from stack import eventually, free_ports
+from ports import free_ports
+from stack import eventually
 from stack_prometheus import rules
 from stagelight.catalogue import rl_feedback_alerts as rows
 

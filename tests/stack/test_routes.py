@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from servers import free_port
+from ports import free_port
 from stack import eventually
 from stack_prometheus import APPLICATIONS, place
 from stage_program import asked

@@ -13,7 +13,7 @@ from stagelight.routing.policies.beta import DiscountedThompson
 from stagelight.routing.policies.rule import floored
 
 ARMS = ("a", "b", "c", "d")
-RUNS, DECISIONS, BATCH, FLOOR, SEED = 500, 2000, 25, 0.05, 3
+RUNS, DECISIONS, BATCH, FLOOR, SEED = 1000, 2000, 25, 0.05, 3
 
 
 def worth(context):
@@ -41,7 +41,7 @@ TARGETS = {"by rules": by_rules, "always b": always_b}
 
 @functools.cache
 def logs():
-    """Return the logs of 500 routers with the default policy: 128 draws, a floor of 5 %, learning every 25 decisions.
+    """Return the logs of a thousand routers with the default policy: 128 draws, a floor of 5 %, learning every 25 decisions.
 
     The policy learns while it logs, as routers do; the decisions are not independent of each other.
     """

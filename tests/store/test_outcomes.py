@@ -1,10 +1,9 @@
-"""Outcomes in the store: revisions, views that say what Python says, what is kept how long, and how joining grows."""
+"""Outcomes in the store: revisions, views that say what Python says, what is kept how long, and a million of them."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,6 @@ from late_truth import DAY, START, came, joined, outcomes, rule, said
 from many_predictions import END, RULES, fill
 from stagelight import truth
 from stagelight.store import open_store
-from stagelight.truth import rules
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -200,35 +198,6 @@ def test_lags_are_told_once_by_version_and_bucket(store: Store, stepping: Steppi
 
     assert told == [[("a", 1, 1.5), ("b", 1, 6.0)], [], [("a", 1, 12.0)]]
     assert [row.actual_outcome for row in store.outcomes.history("p4")] == ["0", "1"]
-
-
-def processor_seconds(tmp_path: Path, size: int) -> float:
-    """What joining `size` predictions with three times as many events costs."""
-    with open_store(tmp_path / f"{size}.db", max_bytes=2**40) as store:
-        fill(store, size)
-        begin = time.process_time()
-        report = truth.join(store, rules.parse(RULES), now=END)
-        took = time.process_time() - begin
-    assert sum(one.predictions for one in report.types) == size
-    return took
-
-
-def test_the_cost_of_a_join_grows_linearly(tmp_path: Path) -> None:
-    """Five times the predictions and events cost five times as much, give or take half."""
-    small, large = processor_seconds(tmp_path, 4_000), processor_seconds(tmp_path, 20_000)
-
-    print(f"4,000: {small:.2f} s, 20,000: {large:.2f} s of processor time")
-    assert large / small < 7.5
-
-
-@pytest.mark.long
-@pytest.mark.timeout(1200)
-def test_the_cost_of_a_join_grows_linearly_up_to_a_hundred_thousand(tmp_path: Path) -> None:
-    """From 10,000 predictions to 100,000 it grows ten times, give or take half."""
-    small, large = processor_seconds(tmp_path, 10_000), processor_seconds(tmp_path, 100_000)
-
-    print(f"10,000: {small:.2f} s, 100,000: {large:.2f} s of processor time")
-    assert large / small < 15
 
 
 JOIN = """

@@ -6,13 +6,14 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,9 +40,7 @@ class Postgres:
         """Make the data directory; the server refuses to run as root, so root hands it to Debian's user."""
         if os.getuid() == 0:
             shutil.chown(self.folder, USER)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         command = [self.initdb, "-D", str(self.data), "-U", USER, "--auth=trust", "--encoding=UTF8", "--no-sync"]
         subprocess.run(command, check=True, capture_output=True, timeout=60, **_as_user())
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
+from ports import free_port
 from stagelight import wire
 
 if TYPE_CHECKING:
@@ -88,11 +89,4 @@ def black_hole() -> Iterator[str]:
 
 def refusing() -> str:
     """The address of a port at which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return f"http://127.0.0.1:{listening.getsockname()[1]}"
-
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
+    return f"http://127.0.0.1:{free_port()}"

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
-import socket
 import subprocess
 import time
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import httpx
@@ -31,22 +29,6 @@ def missing(advice: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(advice)
     pytest.skip(advice)
-
-
-def free_ports(count: int) -> list[int]:
-    """So many different ports that were free a moment ago.
-
-    They are below those that the system gives to outgoing connections, so that a server finds its own free again when
-    it is started a second time.
-    """
-    found: list[int] = []
-    with ExitStack() as opened:
-        while len(found) < count:
-            port = random.SystemRandom().randrange(20_000, 32_000)
-            with suppress(OSError):
-                opened.enter_context(socket.create_server(("127.0.0.1", port)))
-                found.append(port)
-    return found
 
 
 def eventually(look: Callable[[], T], *, seconds: float = READY_S, what: str = "") -> T:

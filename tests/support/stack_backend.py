@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from stack import Server, answers, free_ports
+from ports import free_ports
+from stack import Server, answers
 from stagelight import wire
 from stagelight.store import open_store
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from ports import free_ports
 from repository import ROOT
-from stack import Server, answers, free_ports, missing
+from stack import Server, answers, missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

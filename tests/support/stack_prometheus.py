@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 import httpx
 import yaml
 
+from ports import free_ports
 from repository import ROOT
-from stack import PAUSE_S, Server, answers, eventually, free_ports
+from stack import PAUSE_S, Server, answers, eventually
 from stagelight.generate import overrides
 from stagelight.generate import rules as generated
 

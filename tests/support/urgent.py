@@ -10,7 +10,8 @@ import httpx
 import yaml
 
 import stack_prometheus
-from stack import Server, answers, free_ports
+from ports import free_ports
+from stack import Server, answers
 from stagelight import _clock, wire
 from stagelight.alerts.events import FIRING, RESOLVED, attributes_of
 from stagelight.wire.records import LogRecord

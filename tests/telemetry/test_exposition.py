@@ -10,7 +10,7 @@ import urllib.request
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from servers import free_port
+from ports import free_port
 from stagelight import catalogue
 from stagelight.catalogue import METRICS
 from stagelight.errors import ConfigurationError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -91,6 +92,20 @@ def test_each_version_and_owner_is_assessed_by_itself(store: Store) -> None:
     assert [one.model_version for one in truth.assess(store, read.rules["churn"], now=now)] == ["a", "b"]
     assert [one.model_version for one in truth.assess(store, read.rules["churn"], "b", now=now)] == ["b"]
     assert truth.assess(store, read.rules["churn"], now=now, workspace="other") == []
+
+
+def test_two_tenants_with_a_model_of_one_name_have_their_own_figures(store: Store) -> None:
+    """Neither overwrites the other; the default tenant's have the contract's labels alone."""
+    mine = a_month(store, rule(DIGIT), turned_on=12, now=19)
+    theirs = replace(
+        mine, tenant="acme", workspace="shop", current=replace(mine.current, accuracy=mine.baseline.accuracy)
+    )
+    with in_memory() as seen:
+        truth.show(mine, theirs)
+
+        now = {"model": "digit", "model_version": "a", "window": "current"}
+        assert seen.value("stagelight_model_accuracy", **now, tenant="", workspace="") == pytest.approx(0.5)
+        assert seen.value("stagelight_model_accuracy", **now, tenant="acme", workspace="shop") == pytest.approx(0.9)
 
 
 def test_the_figures_are_metrics(store: Store) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from ports import free_port
 from serving import Served, served
 from stagelight import _clock, _guard
 from stagelight.sink.rows import Decision, Feedback
@@ -268,7 +269,7 @@ def test_each_operation_needs_its_scope(shared_guarded, method, path, body, scop
     assert shared_guarded.client.request(method, path, json=body).status_code == 401
 
 
-def wait_for(condition: Any, seconds: float = 10.0) -> bool:
+def wait_for(condition: Any, seconds: float = 60.0) -> bool:
     """Wait for `condition`, looking often."""
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
@@ -308,16 +309,6 @@ def test_the_server_shows_the_loops_metrics(tmp_path):
     assert shown["rl_feedback_failed_total"].endswith(" 0.0")
     assert shown["rl_feedback_queue_depth"].endswith(" 0.0")
     assert _guard.errors() == {}
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    import socket
-
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-    return port
 
 
 def test_the_server_scores_trajectories(tmp_path, monkeypatch):

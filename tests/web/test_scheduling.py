@@ -23,9 +23,9 @@ RULES = "schedules: {short: {every: 1h}}\ntypes: {t: {schedule: short, truth: ex
 
 
 def done(store: Store, *names: str) -> bool:
-    """Wait until tasks have been done, for twenty seconds at most."""
+    """Wait until tasks have been done, for a minute at most."""
     pause = threading.Event()
-    for _ in range(400):
+    for _ in range(1200):
         if all(store.leases.done_ns(name) for name in names):
             return True
         pause.wait(0.05)

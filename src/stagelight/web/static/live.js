@@ -6,6 +6,7 @@ let timer = 0;
 let last = -GAP_MS;
 let waiting = false;
 let missed = false; // something arrived while an answer was under way
+let address = ''; // whose rows that answer holds
 let paused = remembered(sessionStorage, 'paused') === '1';
 
 /** Keeps the page fresh while it is looked at; the button pauses it. */
@@ -25,6 +26,7 @@ export function live() {
   addEventListener('pagehide', () => source?.close());
   addEventListener('pageshow', listen);
   const every = Number(byId('fresh-area')?.dataset.every);
+  document.addEventListener('htmx:beforeOnLoad', settle);
   if (every) setInterval(() => { if (source?.readyState === EventSource.OPEN) arrived(); }, every * 1000);
   listen();
 }
@@ -71,8 +73,16 @@ function refresh(asked = false) {
   waiting = true;
   missed = false;
   const known = new Set([...old.querySelectorAll('tr[id]')].map((row) => row.id));
-  htmx.ajax('GET', location.pathname + location.search, { target: `#${old.id}`, select: `#${old.id}`, swap: 'outerHTML' })
-    .then(() => { mark(known); reopen(old); }).catch(() => show('lost')).finally(() => { waiting = false; if (missed) arrived(); });
+  address = here();
+  htmx.ajax('GET', address, { target: `#${old.id}`, select: `#${old.id}`, swap: 'outerHTML' })
+    .then(() => { if (address === here()) { mark(known); reopen(old); } }).catch(() => show('lost')).finally(() => { waiting = false; if (missed) arrived(); });
+}
+
+/** A refresh and a filter may be under way at once: what one has replaced is found anew for the other, and a filter outlasts a refresh. */
+function settle(event) {
+  const { detail } = event;
+  detail.target = byId(detail.target.id) ?? detail.target;
+  if (event.target === document.body && waiting && address !== here()) { missed = true; event.preventDefault(); }
 }
 
 function mark(known) {
@@ -83,6 +93,8 @@ function mark(known) {
 function reopen(old) {
   for (const one of old.querySelectorAll('details[id][open]')) byId(one.id)?.setAttribute('open', '');
 }
+
+function here() { return location.pathname + location.search; }
 
 function area() { return byId('fresh-area') ?? byId('results'); }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -21,7 +22,7 @@ from stagelight.store import TraceQuery, database, open_store
 from stored import START, trace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from stagelight.store import Store
 
@@ -39,6 +40,19 @@ ACKNOWLEDGER = PRELUDE + (
     "    store.traces.write(trace(number, 10))\n"
     "    print(number, flush=True)\n"
 )
+
+
+@pytest.fixture
+def path(empty_store: Path, tmp_path: Path) -> Path:
+    """The file of this test's store."""
+    return Path(shutil.copy(empty_store, tmp_path / "test.db"))
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    """A new store in a file."""
+    with open_store(path) as opened:
+        yield opened
 
 
 def start(code: str, *arguments: object) -> subprocess.Popen[str]:
@@ -201,7 +215,7 @@ def test_a_fork_does_not_wait_for_ever(store: Store, monkeypatch: pytest.MonkeyP
     holder.join()
 
     assert exit_code(child) == 0
-    assert took < 2
+    assert took < 10  # of the 20 that the write holds on
     assert store.traces.write(trace(1)) == 3
 
 
@@ -226,9 +240,9 @@ def test_a_short_lock_is_waited_for(path: Path) -> None:
         closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other,
     ):
         other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
         release = threading.Timer(0.3, other.execute, ["ROLLBACK"])
         release.start()
-        began = time.monotonic()
 
         assert store.traces.write(trace(1)) == 3
 
