@@ -24,9 +24,8 @@ SUBJECTS = {
     "normal": {
         "bare sqlite3 loop, synchronous=NORMAL": "unsafe normal",
         "the same with keys and JSON": "bare normal",
-        f"{OURS} NORMAL, one process puts and one learns": "ours normal",
-        "stagelight, one process alone": "ours alone normal",
-        "stagelight, two processes, random keys": "ours random",
+        f"{OURS} NORMAL": "ours normal",
+        "stagelight with random keys": "ours random",
         "stagelight, Redis Streams in front": "ours streams",
         "Redis Streams": "streams",
         "Celery on Redis": "celery",
@@ -35,8 +34,7 @@ SUBJECTS = {
     "full": {
         "bare sqlite3 loop, synchronous=FULL": "unsafe full",
         "the same with keys and JSON": "bare full",
-        f"{OURS} FULL, one process puts and one learns": "ours full",
-        "stagelight, one process alone": "ours alone full",
+        f"{OURS} FULL": "ours full",
     },
 }
 NEEDS_REDIS = ("ours streams", "streams", "celery", "rq")

@@ -6,7 +6,6 @@ Every case makes and parses the same bodies of about 150 bytes of JSON. A measur
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import random
 import sqlite3
@@ -14,15 +13,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, closing, contextmanager
-from functools import partial
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from contextlib import AbstractContextManager
-    from multiprocessing.synchronize import Event
 
     from benchmarks.kit import Case, Measure
 
@@ -31,7 +27,6 @@ if TYPE_CHECKING:
 PUT, TAKE = 100, 500  #: Items of a batch.
 SLOW = {"rq": 200, "celery": 50}  #: These get so many times fewer items: a round would take minutes.
 WAIT_S = 60.0
-IDLE_S = 0.0005  #: A worker that found nothing waits so long.
 BEGAN_MS = 1_795_251_087_000  #: When the first job was made.
 TABLES = (
     "CREATE TABLE job (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, body TEXT NOT NULL, state INTEGER NOT NULL)",
@@ -63,30 +58,14 @@ def jobs(count: int, *, ordered: bool = True) -> list[Job]:
     ]
 
 
-def measured(work: Callable[[list[Job]], float], share: int = 1) -> Measure:
+def measured(work: Callable[[list[Job]], float], share: int = 1, *, ordered: bool = True) -> Measure:
     """Return the measure of `work`, which learns from jobs and returns the sum of their rewards."""
-
-    @contextmanager
-    def prepared(given: list[Job]) -> Iterator[Callable[[], float]]:
-        yield partial(work, given)
-
-    return measured_after(prepared, share)
-
-
-def measured_after(
-    prepared: Callable[[list[Job]], AbstractContextManager[Callable[[], float]]],
-    share: int = 1,
-    *,
-    ordered: bool = True,
-) -> Measure:
-    """Return the measure of what `prepared` gives for jobs: it learns from them and returns the sum of their rewards."""
 
     def measure(times: int) -> list[float]:
         given = jobs(max(10, times // share), ordered=ordered)
-        with prepared(given) as work:
-            began = time.perf_counter_ns()
-            learned = work()
-            spent = time.perf_counter_ns() - began
+        began = time.perf_counter_ns()
+        learned = work(given)
+        spent = time.perf_counter_ns() - began
         assert learned == len(given), f"learned {learned} of {len(given)}"
         return [spent / len(given)]
 
@@ -151,78 +130,36 @@ def bare(synchronous: str, *, tables: Sequence[str] = TABLES) -> Case:
     return lambda: measured(work)
 
 
-def ours(synchronous: str, *, redis: bool = False, ordered: bool = True, processes: int = 1) -> Case:
-    """The feedback loop's queue, with Redis in front where `redis` says so.
-
-    One process puts everything and then learns it; of two, one puts while the other learns, as programs and servers do.
-    """
-    redis_url = os.environ.get("BENCH_REDIS", "") if redis else ""
-
-    @contextmanager
-    def prepared(given: list[Job]) -> Iterator[Callable[[], float]]:
-        from stagelight.store import open_store
-
-        with folder() as here:
-            open_store(here / "ours.db").close()  # the tables are not what is measured
-            url = f"sqlite:///{here / 'ours.db'}?synchronous={synchronous}"
-            start: Callable[[], object] = partial(put, url, given, redis_url)
-            with ExitStack() as stack:
-                if processes > 1:
-                    start = stack.enter_context(beside(url, given)).set
-
-                def work() -> float:
-                    start()
-                    return learn(url, len(given), redis_url)
-
-                yield work
-
-    return lambda: measured_after(prepared, ordered=ordered)
-
-
-def put(url: str, given: list[Job], redis_url: str = "", ready: Event | None = None, go: Event | None = None) -> None:
-    """Put `given` in batches; once the others are ready and `go` is set, where there are others."""
-    from stagelight.store import open_store
-    from stagelight.store.loop import Item
-
-    with open_store(url, max_bytes=2**40, redis_url=redis_url) as store:
-        if ready is not None and go is not None:
-            ready.set()
-            go.wait()
-        for batch in batches(given):
-            store.deliveries.put([Item("default", "default", "router:bench", key, body) for key, body in batch])
-
-
-def learn(url: str, count: int, redis_url: str = "") -> float:
-    """Learn from `count` items, and return what the policy then holds."""
-    from stagelight.store import open_store
+def ours(synchronous: str, *, redis: bool = False, ordered: bool = True) -> Case:
+    """The feedback loop's queue; with Redis in front where `redis` says so."""
 
     def teach(state: dict[str, Any] | None, items: Sequence[Any]) -> tuple[dict[str, Any], dict[str, str]]:
         return {"sum": (state or {"sum": 0.0})["sum"] + sum(item.body["reward"] for item in items)}, {}
 
-    done, deadline = 0, time.monotonic() + WAIT_S
-    with open_store(url, max_bytes=2**40, redis_url=redis_url) as store:
-        while done < count and time.monotonic() < deadline:
-            items = store.deliveries.take("router:bench", TAKE)
-            if items:
-                done += len(store.policies.settle(items, teach).done)
-            else:
-                time.sleep(IDLE_S)
-        row = store.policies.get("bench", tenant="default", workspace="default")
-        return float(row.state["sum"]) if row else 0.0
+    def work(given: list[Job], template: Path) -> float:
+        from stagelight.store import open_store
+        from stagelight.store.loop import Item
 
+        url = f"sqlite:///{template}?synchronous={synchronous}"
+        with open_store(url, max_bytes=2**40, redis_url=os.environ["BENCH_REDIS"] if redis else "") as store:
+            for batch in batches(given):
+                store.deliveries.put([Item("default", "default", "router:bench", key, body) for key, body in batch])
+            while items := store.deliveries.take("router:bench", TAKE):
+                store.policies.settle(items, teach)
+            row = store.policies.get("bench", tenant="default", workspace="default")
+            return float(row.state["sum"]) if row else 0.0
 
-@contextmanager
-def beside(url: str, given: list[Job]) -> Iterator[Event]:
-    """Run a process that puts `given` once the event is set."""
-    fresh = multiprocessing.get_context("spawn")
-    ready, go = fresh.Event(), fresh.Event()
-    process = fresh.Process(target=put, args=(url, given, "", ready, go), daemon=True)
-    process.start()
-    ready.wait(WAIT_S)
-    try:
-        yield go
-    finally:
-        process.join(WAIT_S)
+    def prepare() -> Measure:
+        from stagelight.store import open_store
+
+        def measure(times: int) -> list[float]:
+            with folder() as here:
+                open_store(here / "ours.db").close()  # the tables are not what is measured
+                return measured(lambda given: work(given, here / "ours.db"), ordered=ordered)(times)
+
+        return measure
+
+    return prepare
 
 
 def streams() -> Measure:
@@ -303,11 +240,9 @@ CASES: dict[str, Case] = {
     "bare full": bare("full"),
     "unsafe normal": bare("normal", tables=BARE),
     "unsafe full": bare("full", tables=BARE),
-    "ours normal": ours("normal", processes=2),
-    "ours full": ours("full", processes=2),
-    "ours alone normal": ours("normal"),
-    "ours alone full": ours("full"),
-    "ours random": ours("normal", ordered=False, processes=2),
+    "ours normal": ours("normal"),
+    "ours full": ours("full"),
+    "ours random": ours("normal", ordered=False),
     "ours streams": ours("normal", redis=True),
     "streams": streams,
     "rq": rq,

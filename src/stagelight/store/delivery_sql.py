@@ -121,10 +121,10 @@ def lease(*, is_sqlite: bool) -> sa.Update:
 
 
 @cache
-def unsettled(*, is_sqlite: bool) -> sa.Select[Any]:
-    """Return the SELECT of who holds items that are not settled, locked for us."""
-    chosen = sa.select(delivery.c.id, delivery.c.lease).where(among(is_sqlite=is_sqlite), OPEN)
-    return chosen.order_by(delivery.c.id).with_for_update()
+def still_held(*, is_sqlite: bool) -> sa.Select[Any]:
+    """Return the SELECT of those of `ids` that a holder still has and has not settled, locked for us."""
+    ours = among(is_sqlite=is_sqlite), OPEN, delivery.c.lease == sa.bindparam("holder", type_=sa.BigInteger)
+    return sa.select(delivery.c.id).where(*ours).order_by(delivery.c.id).with_for_update()
 
 
 @cache

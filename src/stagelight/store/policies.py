@@ -7,6 +7,7 @@ settled its items too.
 from __future__ import annotations
 
 import json
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 from stagelight import _clock
 from stagelight.store.codec import clean, json_text, loads
 from stagelight.store.database import owned, parts
-from stagelight.store.delivery_sql import COLUMNS, FREE, among, done, ids, items_of, unsettled
+from stagelight.store.delivery_sql import COLUMNS, FREE, among, done, ids, items_of, still_held
 from stagelight.store.loop import MAX_ATTEMPTS, ROUTER, Item, PolicyRow, Settled, consumer_of
 from stagelight.store.loop_tables import delivery, policies, policy_snapshots
 
@@ -74,12 +75,12 @@ class Policies:
         learned: list[Item] = []
         dead: list[tuple[Item, str]] = []
         with self._database.writing() as connection:
-            held = self._held(connection, items)
-            for owner, group in sorted(_grouped(held).items()):
+            ours = self._held(connection, items)
+            for owner, group in sorted(_grouped(ours).items()):
                 taught, refused = self._taught(connection, owner, group, teach)
                 learned += taught
                 dead += refused
-        return Settled(tuple(learned), tuple(dead), len(items) - len(held))
+        return Settled(tuple(learned), tuple(dead), len(items) - len(ours))
 
     def replay(self, router: str, tenant: str, workspace: str) -> Iterator[Item]:
         """Yield everything that `router` has learned, in the order it did, as far as it is kept: after `base`."""
@@ -108,11 +109,16 @@ class Policies:
 
     def _held(self, connection: sa.Connection, items: Sequence[Item]) -> list[Item]:
         """Return those of `items` whose lease is still the one they were taken with, and keep it so."""
-        numbers = sorted({item.number for item in items})
-        chosen = unsettled(is_sqlite=self._database.is_sqlite)
-        rows = connection.execute(chosen, ids(self._database, numbers)).all()
-        ours = {(item.number, int(item.lease)): item for item in items if item.lease}
-        return [ours[number, lease] for number, lease in rows if (number, lease) in ours]
+        by_lease: dict[str, dict[int, Item]] = {}
+        for item in items:
+            by_lease.setdefault(item.lease, {})[item.number] = item
+        by_lease.pop("", None)  # not taken
+        ours: list[Item] = []
+        for lease, group in by_lease.items():
+            given = {"holder": int(lease), **ids(self._database, list(group))}
+            found = connection.execute(still_held(is_sqlite=self._database.is_sqlite), given).scalars().all()
+            ours += [group[number] for number in found]
+        return sorted(ours, key=attrgetter("number"))
 
     def _taught(
         self, connection: sa.Connection, owner: tuple[str, str, str], items: list[Item], teach: Teach
