@@ -22,8 +22,8 @@ TURNS, ROUNDS = 20_000, 3
 OURS = "stagelight, SQLite"
 SUBJECTS = {
     "normal": {
-        "bare sqlite3 loop, synchronous=NORMAL": "unsafe normal",
-        "the same with keys and JSON": "bare normal",
+        "bare sqlite3 loop of the same, synchronous=NORMAL": "bare normal",
+        "bare loop without keys and JSON": "unsafe normal",
         f"{OURS} NORMAL": "ours normal",
         "stagelight with random keys": "ours random",
         "stagelight, Redis Streams in front": "ours streams",
@@ -32,8 +32,8 @@ SUBJECTS = {
         "RQ": "rq",
     },
     "full": {
-        "bare sqlite3 loop, synchronous=FULL": "unsafe full",
-        "the same with keys and JSON": "bare full",
+        "bare sqlite3 loop of the same, synchronous=FULL": "bare full",
+        "bare loop without keys and JSON": "unsafe full",
         f"{OURS} FULL": "ours full",
     },
 }

@@ -19,9 +19,9 @@ def test_the_queue_is_judged_against_a_bare_loop() -> None:
     assert done.returncode == 0, done.stderr
     lines = {(line["key"], line["subject"]): line for line in json.loads(done.stdout)["lines"]}
     for key, level in (("queue_normal", "NORMAL"), ("queue_full", "FULL")):
-        assert lines[key, f"bare sqlite3 loop, synchronous={level}"]["ratio"] == 1
+        assert lines[key, f"bare sqlite3 loop of the same, synchronous={level}"]["ratio"] == 1
         ours = lines[key, f"stagelight, SQLite {level}"]
         assert ours["why"] == ""
         assert isinstance(ours["met"], bool)
         assert ours["goal"] == ">=0.4x"
-        assert lines[key, "the same with keys and JSON"]["met"] is None
+        assert lines[key, "bare loop without keys and JSON"]["met"] is None
