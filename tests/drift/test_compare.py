@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stagelight import drift
-from stagelight.drift.dependence import LAGS, Links, effective_rows, inflation, spread
+from stagelight.drift.dependence import LAGS, LOOKED_AT, Links, effective_rows, inflation, spread
 from stagelight.drift.reference import Reference
 from stagelight.drift.severity import noise_floor, severity_of
 
@@ -137,6 +137,19 @@ def test_a_reference_made_once_gives_the_same() -> None:
     kept = drift.Reference.of(BEFORE)
 
     assert drift.compare(BEFORE, now) == drift.compare(kept, now) == drift.compare(kept, kept.count(now))
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 5, 8, 9, 40, 3_000])
+def test_links_are_what_is_found_pair_by_pair(rows: int) -> None:
+    """Few rows or many: each lag has its pairs, those in one group, and the sums and products of their places."""
+    bins = Reference.of(BEFORE).bins
+    values = RNG.normal(size=rows)
+    places, groups = bins.place(values[:LOOKED_AT]).tolist(), bins.group_of[bins.place(values[:LOOKED_AT])].tolist()
+
+    for lag, found in zip(LAGS, Links.of(bins, values).sums.T.tolist(), strict=True):
+        pairs = list(zip(places[lag:], places, strict=False))
+        alike = sum(one == other for one, other in zip(groups[lag:], groups, strict=False))
+        assert found == [len(pairs), alike, sum(map(sum, pairs)), sum(map(math.prod, pairs))]
 
 
 def test_groups_of_likeness() -> None:

@@ -15,7 +15,7 @@ from scipy.spatial.distance import jensenshannon
 
 from stagelight.drift.bins import INNER, NumberBins
 from stagelight.drift.reference import Reference
-from stagelight.drift.scores import Table
+from stagelight.drift.scores import AT_ONCE, Table
 from stagelight.drift.sketch import Sketch
 
 EXACT = 1e-12
@@ -133,6 +133,7 @@ def test_many_features_are_scored_as_each_alone() -> None:
         (rng.normal(size=3_000), rng.normal(0.2, 1, size=900)),
         (rng.integers(1, 6, 3_000), rng.integers(2, 6, 900)),
         (rng.choice(["red", "green", "blue"], 3_000), rng.choice(["red", "grey"], 900)),
+        *((rng.normal(size=500), rng.normal(size=300)) for _ in range(AT_ONCE)),
     ]
     references = [Reference.of(before) for before, _ in pairs]
     sketches = [one.count(now) for one, (_, now) in zip(references, pairs, strict=True)]

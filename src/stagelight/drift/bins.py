@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
-from stagelight.drift.cuts import equal_mass, without_slivers
+from stagelight.drift.cuts import equal_mass, part_of, without_slivers
+from stagelight.drift.grid import CHUNK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import NDArray
+
+    from stagelight.drift.grid import Grid
 
     Values = NDArray[np.float64]
     Counts = NDArray[np.int64]
@@ -29,8 +32,6 @@ Kind = Literal["number", "category"]
 
 FINE = 1000  #: Inner bins of a number, at most.
 GROUPS = 18  #: Inner groups; with both far ends twenty.
-CELLS = 1 << 12  #: Of the even grid that fine bins are made of where a feature allows.
-CHUNK = 1 << 15  #: Values placed at once: they stay in the processor's cache from one step to the next.
 LABEL_LENGTH = 200  #: Characters of a category that are looked at.
 NOT_A_NUMBER, LOWEST, UNDER, INNER = 0, 1, 2, 3  #: Positions of a number's bins; behind the inner ones: over, highest.
 MISSING, UNSEEN, KNOWN = 0, 1, 2  #: Positions of a category's bins.
@@ -89,26 +90,30 @@ class NumberBins:
     def count(self, values: Any) -> Counts:
         """Return how many of `values` lie in each bin."""
         numbers = as_numbers(values)
-        total = np.zeros(self.size, np.int64)
-        cells = np.zeros(0, np.int64) if self.grid is None else self.grid.none()
-        for at in range(0, numbers.size, CHUNK):
-            part = numbers[at : at + CHUNK]
-            if self.grid is not None and all_finite(part):
-                cells += self.grid.count(part)
-            else:
-                total += np.bincount(self._placed(part), minlength=self.size)
-        if self.grid is not None:
-            total[UNDER : self.edges.size + INNER] += self.grid.joined(cells)
-        return total
+        parts = [self._counted(numbers[at : at + CHUNK]) for at in range(0, numbers.size, CHUNK)]
+        return sum(parts, np.zeros(self.size, np.int64))
 
     def place(self, values: Any) -> Places:
         """Return the bin of each of `values`, in their order."""
-        return self._placed(as_numbers(values))
+        numbers = as_numbers(values)
+        near = None if self.grid is None else self.grid.place_near(numbers)
+        return self._placed(numbers) if near is None else near + UNDER
 
     @cached_property
     def group_of(self) -> Places:
         """The group of each bin."""
-        return _spread(self.groups, self.size)
+        return part_of(self.groups, self.size)
+
+    def _counted(self, numbers: Values) -> Counts:
+        if self.grid is None:
+            return np.bincount(self._placed(numbers), minlength=self.size)
+        cells = self.grid.count_near(numbers)
+        if cells is None:  # for a few that are no number, say; they do not make all the others slow
+            near = self.grid.near(numbers)
+            return self._counted(numbers[near]) + np.bincount(self._placed(numbers[~near]), minlength=self.size)
+        found = np.zeros(self.size, np.int64)
+        found[UNDER : self.edges.size + INNER] = self.grid.joined(cells)
+        return found
 
     def _placed(self, numbers: Values) -> Places:
         if all_finite(numbers):
@@ -123,52 +128,6 @@ class NumberBins:
         if self.grid is not None:
             return self.grid.place(numbers)
         return np.searchsorted(self.edges, numbers, side="right")
-
-
-@dataclass(frozen=True, eq=False)
-class Grid:
-    """Even cells from `low` on, and where among them fine bins begin; for finite numbers alone."""
-
-    low: float
-    per_unit: float  #: Cells for each unit of the value.
-    starts: Places  #: Cells with which bins begin, and the number of cells; the first is 0.
-
-    @property
-    def edges(self) -> Values:
-        """The same as values."""
-        return self.low + self.starts / self.per_unit
-
-    def none(self) -> Counts:
-        """Return the cells of no values."""
-        return np.zeros(int(self.starts[-1]) + 2, np.int64)
-
-    def count(self, numbers: Values) -> Counts:
-        """Return how many lie under the grid, in each cell, and over it."""
-        return np.bincount(self._cell(numbers), minlength=int(self.starts[-1]) + 2)
-
-    def joined(self, cells: Counts) -> Counts:
-        """Return what `cells` hold by bins."""
-        return np.add.reduceat(cells, self._behind)
-
-    def place(self, numbers: Values) -> Places:
-        """Return 0 for what lies under the grid, 1 and more for the bins, the last for what lies over it."""
-        return self._bin_of[self._cell(numbers)]
-
-    @cached_property
-    def _behind(self) -> Places:
-        """Where bins begin among all cells, those under and over the grid included."""
-        return np.concatenate(([0], self.starts + 1))
-
-    @cached_property
-    def _bin_of(self) -> Places:
-        return _spread(self._behind, int(self.starts[-1]) + 2)
-
-    def _cell(self, numbers: Values) -> NDArray[np.int32]:
-        with np.errstate(over="ignore"):
-            scaled = numbers * self.per_unit
-            scaled += 1 - self.low * self.per_unit  # the first cell is what lies under the grid
-        np.clip(scaled, 0, self.starts[-1] + 1, out=scaled)
-        return scaled.astype(np.int32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +146,7 @@ class CategoryBins:
     @cached_property
     def group_of(self) -> Places:
         """The group of each bin."""
-        return _spread(self.groups, self.size)
+        return part_of(self.groups, self.size)
 
     @cached_property
     def _bin_of(self) -> dict[str, int]:
@@ -250,11 +209,6 @@ def _label(value: Any) -> str | None:
     if value is None or value != value:  # noqa: PLR0124  NaN alone is not itself
         return None
     return str(value)[:LABEL_LENGTH]
-
-
-def _spread(starts: Places, size: int) -> Places:
-    """Return for each position the number of the part it lies in."""
-    return np.repeat(np.arange(starts.size), np.diff(starts, append=size))
 
 
 def inner_groups(counts: Counts) -> Places:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stagelight.drift.bins import CategoryBins, Grid, NumberBins
+from stagelight.drift.bins import CategoryBins, NumberBins
 from stagelight.drift.dependence import Links
+from stagelight.drift.grid import Grid
 from stagelight.drift.reference import Reference
 from stagelight.drift.sketch import Sketch
 

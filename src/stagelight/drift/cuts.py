@@ -52,5 +52,14 @@ def without_slivers(starts: Positions, counts: Counts, least: float) -> Position
     return np.array(kept[:-1], dtype=np.intp)
 
 
+def part_of(starts: Positions, size: int) -> Positions:
+    """Return for each of `size` positions the number of the part it lies in.
+
+    >>> part_of(np.array([0, 2, 3]), 5)
+    array([0, 0, 1, 2, 2])
+    """
+    return np.repeat(np.arange(starts.size), np.diff(starts, append=size))
+
+
 def _mass(running: Counts, starts: list[int], at: int) -> int:
     return int(running[starts[at + 1]] - running[starts[at]])

@@ -42,17 +42,16 @@ class Links:
     def of(cls, bins: Bins, values: Any, *, rows: int = LOOKED_AT) -> Self:
         """Return the links among the first `rows` of `values`, which are in the order they came."""
         places = bins.place(values[:rows])
-        groups = bins.group_of[places]
+        groups = bins.group_of.take(places)
         exact = places.astype(np.float64)  # products of places are whole and far below 2**53
-        whole = exact.sum()
-        sums = np.zeros((4, len(LAGS)), np.int64)
-        for at, lag in enumerate(LAGS):
-            if places.size > lag:
-                later, earlier = exact[lag:], exact[:-lag]
-                alike = np.count_nonzero(groups[lag:] == groups[:-lag])
-                both = 2 * whole - exact[:lag].sum() - exact[-lag:].sum()
-                sums[:, at] = later.size, alike, both, later @ earlier
-        return cls(sums)
+        twice = 2 * exact.sum()
+        first, last = exact[: LAGS[-1]].tolist(), exact[-LAGS[-1] :].tolist()
+        found = []
+        for lag in LAGS:
+            alike = np.count_nonzero(groups[lag:] == groups[:-lag])
+            both = twice - sum(first[:lag]) - sum(last[-lag:])
+            found.append((max(0, exact.size - lag), alike, both, np.dot(exact[lag:], exact[:-lag])))
+        return cls(np.array(found, np.int64).T)
 
     def __add__(self, other: Links) -> Links:
         """Return both together."""

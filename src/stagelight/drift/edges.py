@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stagelight.drift.bins import CELLS, CHUNK, FINE, GROUPS, Grid
+from stagelight.drift.bins import FINE, GROUPS
 from stagelight.drift.cuts import equal_mass
+from stagelight.drift.grid import BESIDE, CELLS, CHUNK, Grid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,7 +95,7 @@ def even(finite: Values, seen: Values, low: float, high: float) -> Layout | None
     cells = even_cells.none()
     for at in range(0, finite.size, CHUNK):
         cells += even_cells.count(finite[at : at + CHUNK])
-    inner = cells[1:-1]
+    inner = cells[BESIDE:-BESIDE]
     if not inner.any():
         return None
     grid = Grid(low, per_unit, np.append(equal_mass(inner, FINE, alone=2.0), CELLS))

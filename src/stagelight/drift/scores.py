@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+AT_ONCE = 8  #: Features whose bins are compared at once: in little memory, not fetched from the system each time.
 HALF = 0.5  #: Rows added to each group.
 
 
@@ -75,8 +76,8 @@ class Table:
             if isinstance(reference.bins, NumberBins):
                 row[: reference.bins.size] = reference.bins.positions
                 row[reference.bins.size :] = reference.bins.positions[-1]
-        self._gaps = np.diff(self._positions[:, LOWEST:], axis=1)
-        self._running = self._distribution(before)[:, :-1]
+        self._gaps = np.diff(self._positions[:, LOWEST:], axis=1, append=self._positions[:, -1:])
+        self._running = self._distribution(before)
         self._deviation = self._standard_deviation(before)
 
     def stacked(self, sketches: Sequence[Sketch]) -> NDArray[np.int64]:
@@ -97,13 +98,17 @@ class Table:
     def of_counts(self, stacked: NDArray[np.int64]) -> Scores:
         """Return the same of counts that are stacked already, as `stacked` returns them."""
         psi, kl, js, chi2 = self.of_groups(self.grouped(stacked))
-        gaps = self._distribution(stacked)[:, :-1] - self._running
-        signed = np.einsum("ij,ij->i", gaps, self._gaps)
-        np.abs(gaps, out=gaps)
-        wasserstein = np.einsum("ij,ij->i", gaps, self._gaps)
+        ks, wasserstein, signed = np.empty((3, len(stacked)))
+        for at in range(0, len(stacked), AT_ONCE):
+            some = slice(at, at + AT_ONCE)
+            gaps = self._distribution(stacked[some])
+            gaps -= self._running[some]
+            np.einsum("ij,ij->i", gaps, self._gaps[some], out=signed[some])
+            np.abs(gaps, out=gaps)
+            np.einsum("ij,ij->i", gaps, self._gaps[some], out=wasserstein[some])
+            gaps.max(axis=1, out=ks[some])
         with np.errstate(divide="ignore", invalid="ignore"):
             shift = np.where(signed == 0, 0.0, -signed / self._deviation)
-        ks = gaps.max(axis=1)
         silent = ~(self._ordered & self._finite(stacked))
         for found in (ks, wasserstein, shift):
             found[silent] = np.nan
