@@ -75,6 +75,9 @@ def test_counting_agrees_with_placing_for_every_number(data: st.DataObject, shap
     values = np.array(data.draw(st.lists(st.one_of(st.floats(), edge, beside, away), min_size=1, max_size=20)))
 
     assert np.array_equal(bins.count(values), np.bincount(bins.place(values), minlength=bins.size))
+    counts, places = bins.counted(values, 7)
+    assert np.array_equal(counts, bins.count(values))
+    assert np.array_equal(places, bins.place(values[:7]))
 
 
 @pytest.mark.parametrize("odd", [[], [np.nan, -np.nan, 1e308, -np.inf], [30.0, -30.0], [1e8, -1e8], [np.inf], [-1e30]])
@@ -87,6 +90,8 @@ def test_many_values_are_counted_in_parts(odd: list[float]) -> None:
     assert np.array_equal(bins.count(values), np.bincount(bins.place(values), minlength=bins.size))
     assert np.array_equal(bins.count(odd), np.bincount(bins.place(odd), minlength=bins.size))
     assert np.array_equal(bins.place(values), np.concatenate([bins.place(part) for part in np.split(values, 3)]))
+    for column in (values, odd):
+        assert np.array_equal(bins.counted(column, 1024)[0], bins.count(column))
 
 
 @pytest.mark.parametrize("shape", ["normal", "heavy", "skewed"])

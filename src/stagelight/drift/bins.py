@@ -65,6 +65,10 @@ class Bins(Protocol):
         """Return the fine bin of each of `values`, in their order."""
         ...
 
+    def counted(self, values: Any, first: int) -> tuple[Counts, Places]:
+        """Return how many of `values` lie in each fine bin, and the bins of the `first` of them in their order."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class NumberBins:
@@ -99,6 +103,17 @@ class NumberBins:
         near = None if self.grid is None else self.grid.place_near(numbers)
         return self._placed(numbers) if near is None else near + UNDER
 
+    def counted(self, values: Any, first: int) -> tuple[Counts, Places]:
+        """Return how many of `values` lie in each bin, and the bins of the `first` of them; at most `CHUNK`."""
+        numbers = as_numbers(values)
+        near = None if self.grid is None else self.grid.counted_near(numbers[:CHUNK], first)
+        if self.grid is None or near is None:
+            return self.count(numbers), self.place(numbers[:first])
+        found = self._joined(self.grid, near[0])
+        if numbers.size > CHUNK:
+            found += self.count(numbers[CHUNK:])
+        return found, near[1] + UNDER
+
     @cached_property
     def group_of(self) -> Places:
         """The group of each bin."""
@@ -111,8 +126,11 @@ class NumberBins:
         if cells is None:  # for a few that are no number, say; they do not make all the others slow
             near = self.grid.near(numbers)
             return self._counted(numbers[near]) + np.bincount(self._placed(numbers[~near]), minlength=self.size)
+        return self._joined(self.grid, cells)
+
+    def _joined(self, grid: Grid, cells: Counts) -> Counts:
         found = np.zeros(self.size, np.int64)
-        found[UNDER : self.edges.size + INNER] = self.grid.joined(cells)
+        found[UNDER : self.edges.size + INNER] = grid.joined(cells)
         return found
 
     def _placed(self, numbers: Values) -> Places:
@@ -162,6 +180,10 @@ class CategoryBins:
     def place(self, values: Any) -> Places:
         """Return the bin of each of `values`, in their order."""
         return np.array([self._of(label) for label in as_labels(values)], dtype=np.intp)
+
+    def counted(self, values: Any, first: int) -> tuple[Counts, Places]:
+        """Return how many of `values` lie in each bin, and the bins of the `first` of them."""
+        return self.count(values), self.place(values[:first])
 
     def _of(self, label: str | None) -> int:
         return MISSING if label is None else self._bin_of.get(label, UNSEEN)

@@ -41,7 +41,11 @@ class Links:
     @classmethod
     def of(cls, bins: Bins, values: Any, *, rows: int = LOOKED_AT) -> Self:
         """Return the links among the first `rows` of `values`, which are in the order they came."""
-        places = bins.place(values[:rows])
+        return cls.among(bins, bins.place(values[:rows]))
+
+    @classmethod
+    def among(cls, bins: Bins, places: NDArray[np.intp]) -> Self:
+        """Return the links among values that lie in the bins `places`, in the order they came."""
         groups = bins.group_of.take(places)
         exact = places.astype(np.float64)  # products of places are whole and far below 2**53
         twice = 2 * exact.sum()
@@ -50,7 +54,7 @@ class Links:
         for lag in LAGS:
             alike = np.count_nonzero(groups[lag:] == groups[:-lag])
             both = twice - sum(first[:lag]) - sum(last[-lag:])
-            found.append((max(0, exact.size - lag), alike, both, np.dot(exact[lag:], exact[:-lag])))
+            found.append((max(0, exact.size - lag), alike, both, exact[lag:].dot(exact[:-lag])))
         return cls(np.array(found, np.int64).T)
 
     def __add__(self, other: Links) -> Links:

@@ -52,13 +52,18 @@ class Grid:
 
     def count_near(self, numbers: Values) -> Counts | None:
         """Return the same; None where one of them is not `near`."""
+        counted = self.counted_near(numbers, 0)
+        return None if counted is None else counted[0]
+
+    def counted_near(self, numbers: Values, first: int) -> tuple[Counts, Places] | None:
+        """Return the same, and the places of the `first` of them; None where one of them is not `near`."""
         desk = Desk.free()
         narrow = self._cell_near(numbers, desk)
         found = None
         if narrow is not None:
             cells = desk.cells[: numbers.size]
             cells[:] = narrow
-            found = np.bincount(cells, minlength=self._size)
+            found = np.bincount(cells, minlength=self._size), self._bin_of.take(cells[:first])
         desk.leave()
         return found
 

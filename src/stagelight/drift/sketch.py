@@ -30,7 +30,8 @@ class Sketch:
     @classmethod
     def of(cls, bins: Bins, values: Any, *, looked_at: int = LOOKED_AT) -> Self:
         """Return the sketch of `values`, in the order they came; the neighbours of the first `looked_at` are compared."""
-        return cls(bins.count(values), Links.of(bins, values, rows=looked_at))
+        counts, places = bins.counted(values, looked_at)
+        return cls(counts, Links.among(bins, places))
 
     @property
     def rows(self) -> int:
