@@ -124,6 +124,27 @@ def test_rows_reach_the_store(tmp_path):
     assert (receipt.status, "STAGELIGHT_STORE" in receipt.reason) == ("refused", True)
 
 
+def test_a_state_folder_that_is_not_ours_costs_no_row(tmp_path, monkeypatch):
+    """A program whose home is another user's has its store, and no use for a spool while that answers."""
+    from stagelight.feedback import log_feedback
+
+    (tmp_path / "file").touch()  # stands for a folder without permission, which root would have
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+
+    setup.configure(store=str(tmp_path / "s.db"), **QUIET)
+
+    assert log_feedback("0" * 31 + "1", rating=5).status == "stored"
+
+
+def test_a_spool_that_cannot_be_is_refused_at_once(tmp_path):
+    """A folder that somebody named is a setting to be corrected, beside a store as before a server."""
+    (tmp_path / "file").touch()
+
+    for where in ({"store": str(tmp_path / "s.db")}, {"url": refusing()}):
+        with pytest.raises(ConfigurationError, match="STAGELIGHT_SPOOL"):
+            setup.configure(spool=str(tmp_path / "file"), **where, **QUIET)
+
+
 def test_rows_reach_a_server_or_wait_for_it(tmp_path):
     """With the address of a server set, rows are sent there; while it is away they wait on this machine's disk."""
     from stagelight.feedback import log_feedback

@@ -174,6 +174,25 @@ def test_only_one_delivers(tmp_path):
         assert again
 
 
+def test_fork_in_the_middle_of_a_delivery_locks_nobody_out(tmp_path):
+    """A child that was forked while a thread had the locks has their files open too, and holds neither of them."""
+    one = Spool(tmp_path, MIB)
+    one.append([prediction(1)])
+    read, write = os.pipe()
+    with one.delivering(), one._locked("lock"):
+        child = os.fork()
+        if not child:
+            os.read(read, 1)
+            os._exit(0)
+    code = "import fcntl, sys\nfor name in sys.argv[1:]: fcntl.flock(open(name, 'a'), fcntl.LOCK_EX | fcntl.LOCK_NB)\n"
+    names = [str(tmp_path / name) for name in ("delivering", "lock")]
+    done = subprocess.run([sys.executable, "-c", code, *names], capture_output=True, text=True, check=False, timeout=20)
+    os.write(write, b"x")
+    os.waitpid(child, 0)
+
+    assert done.stderr == ""
+
+
 def test_threads_do_not_mix_lines(tmp_path):
     """Eight writers at once: every row comes out whole, once."""
     one = Spool(tmp_path, 16 * MIB)
@@ -292,6 +311,16 @@ def test_folder_is_made_by_the_first_row(tmp_path):
     one.append([prediction(1)])
 
     assert not one.empty
+
+
+def test_folder_that_cannot_be_read_holds_nothing_up(tmp_path):
+    """Where the user's state folder is somebody else's, rows go straight through; only what must wait is refused."""
+    (tmp_path / "file").write_text("")  # stands for a folder without permission, which root would have
+    one = Spool(tmp_path / "file" / "spool", MIB)
+
+    assert one.empty
+    with pytest.raises(UnreachableError, match="cannot be written"):
+        one.append([prediction(1)])
 
 
 def test_folder_is_for_its_owner_alone(tmp_path):

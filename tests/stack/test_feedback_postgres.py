@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
 
+from stagelight.errors import StoreUnavailableError
 from stagelight.feedback.span import record_of
+from stagelight.sink import hurry
 from stagelight.sink.rows import Feedback, Prediction
 from stagelight.store import open_store
 
@@ -17,6 +22,7 @@ if TYPE_CHECKING:
     from stagelight.store import Store
 
 TRACE = "a" * 32
+SLACK_S = 1.5  #: What a busy machine may add.
 SAID = {"kind": "explicit", "trace_id": TRACE}
 ROWS = [
     Prediction(prediction_id="p", type="t", features={"x": 1}, trace_id=TRACE, observed_at=1.0),
@@ -50,3 +56,23 @@ def test_feedback_on_postgresql(store: Store) -> None:
     assert store.people.forget({"ann"}) == (1, 0, 0, 0, False)  # what is on free pages, VACUUM decides
     assert [row.feedback_id for row in store.rows.export("feedback")] == ["f2"]
     assert [span.attributes["stagelight.feedback.id"] for span in store.traces.get(TRACE).spans] == ["f2"]
+
+
+def test_a_call_of_the_program_waits_for_no_lock_longer_than_it_may(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else keeps a table locked: whoever is in a hurry is told so soon, and whoever is not waits it out."""
+    monkeypatch.setattr(hurry, "HURRY_S", 0.2)
+    row = Prediction(prediction_id="late", type="t", observed_at=1.0)
+    engine = sa.create_engine(store._database.url)
+    with engine.connect() as other:
+        other.exec_driver_sql("LOCK TABLE predictions IN EXCLUSIVE MODE")
+        threading.Timer(2.0, other.rollback).start()
+        began = time.monotonic()
+        with hurry.hurrying(), pytest.raises(StoreUnavailableError, match="lock timeout"):
+            store.rows.write([row])
+        took = time.monotonic() - began
+        assert store.rows.write([row])[0].status == "stored"
+    engine.dispose()
+
+    assert took < hurry.HURRY_S + SLACK_S

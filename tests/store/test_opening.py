@@ -19,6 +19,7 @@ from alembic.script import ScriptDirectory
 
 from stagelight.config.paths import state_folder
 from stagelight.errors import ConfigurationError, MissingExtraError, StoreUnavailableError, StoreVersionError
+from stagelight.sink.rows import Truth
 from stagelight.store import facade, migrate, open_store
 from stagelight.store.tables import metadata
 from stored import trace
@@ -185,6 +186,22 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(StoreUnavailableError, match=r"notes\.txt cannot be used: file is not a database"):
         open_store(path)
+
+
+def test_a_file_that_was_overwritten_cannot_be_written(tmp_path: Path) -> None:
+    """Other bytes over an open store are a store that is away, to a writer as to a reader: rows go to the spool then."""
+    path = tmp_path / "s.db"
+    with open_store(path) as store:
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("CREATE TABLE other (x)")
+            other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        with path.open("r+b") as file:
+            file.write(b"x" * 4096)
+
+        with pytest.raises(StoreUnavailableError, match=r"s\.db cannot be used: file is not a database"):
+            store.rows.write([Truth(truth_id="t", event="cancelled", entity="c", observed_at=1.0)])
+        with pytest.raises(StoreUnavailableError, match=r"s\.db cannot be used: file is not a database"):
+            store.rows.count("truth")
 
 
 def test_a_missing_store_is_not_made_unless_asked(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ numbers and the sum of the squares, so that a lost, doubled or swapped item show
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 import threading
@@ -320,6 +321,16 @@ class QueueConformance:
         (dead,) = store.deliveries.peek(f"router:{odd}", 10, "dead")
         assert "ü👍'\"%s:x\\" in dead.reason
         assert store.policies.get(odd, tenant=odd, workspace=odd) is not None
+
+    def test_what_is_not_a_number_is_refused_as_such(self, store: Store) -> None:
+        """A reward that is not a number comes back as one: as a missing reward it would teach nothing, and nobody be told."""
+        store.deliveries.put([item(1, reward=math.nan, context=[1.0, -math.inf]), item(2, propensity=None)])
+
+        first, second = store.deliveries.peek(WHO, 10)
+
+        assert math.isnan(first.body["reward"])
+        assert first.body["context"] == [1.0, -math.inf]
+        assert second.body == item(2, propensity=None).body
 
     def test_a_policy_changes_under_one_hand(self, store: Store) -> None:
         """A state is replaced only by who has read the last one; the loop's settling counts as a change."""

@@ -93,8 +93,13 @@ def _file(settings: Settings) -> TraceFile:
 
 
 def _rows(store: Store | None, settings: Settings) -> Sink | None:
-    # A store may be locked or full for a while, as a server may be away.
-    return sink.with_spool(store.rows, settings, store.url) if store is not None else sink.from_settings(settings)
+    if store is None:
+        return sink.from_settings(settings)
+    try:  # a store may be locked or full for a while, as a server may be away
+        return sink.with_spool(store.rows, settings, store.url)
+    except BaseException:
+        store.close()
+        raise
 
 
 def _scoring(settings: Settings) -> Finished:

@@ -114,10 +114,17 @@ def with_spool(sink: Sink, settings: Settings, place: str) -> Sink:
     Args:
         sink: Where rows are committed.
         settings: Folder and size of the spool.
-        place: Tells one sink's rows from another's: what waits for one must not go elsewhere, or to another tenant.
+        place: Tells one sink's rows from another's in the user's state folder: what waits for one must not go elsewhere,
+            or to another tenant. A folder that the settings name is one sink's own.
+
+    Raises:
+        ConfigurationError: The folder that the settings name cannot be made.
     """
     if not settings.spool_max_bytes:
         return sink
     owner = hashlib.sha256(place.encode()).hexdigest()[:16]
     folder = Path(settings.spool) if settings.spool else state_folder() / "spool" / owner
-    return SpooledSink(sink, Spool(folder, settings.spool_max_bytes))
+    spool = Spool(folder, settings.spool_max_bytes)
+    if settings.spool:
+        spool.make()
+    return SpooledSink(sink, spool)

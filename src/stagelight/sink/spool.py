@@ -11,7 +11,7 @@ import json
 import os
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from stagelight import _clock
 from stagelight.errors import ConfigurationError, UnreachableError
@@ -128,18 +128,20 @@ class Spool:
             except BlockingIOError:
                 yield False
                 return
-            yield True
+            with _let_go(file):
+                yield True
 
     @contextmanager
     def _locked(self, name: str) -> Iterator[None]:
         with (self._folder / name).open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+            with _let_go(file):
+                yield
 
     def _segments(self) -> list[Path]:
         try:
             return sorted(path for path in self._folder.iterdir() if path.suffix == SUFFIX and path.stem.isdigit())
-        except FileNotFoundError:
+        except OSError:  # none yet, or none that we may use: rows go straight through, and `append` says what is wrong
             return []
 
     def _write(self, text: bytes) -> None:
@@ -184,6 +186,15 @@ class Spool:
     def _remove(self, path: Path) -> None:
         path.unlink(missing_ok=True)
         self._settled.pop(path, None)
+
+
+@contextmanager
+def _let_go(file: IO[str]) -> Iterator[None]:
+    """Unlock `file` at the end: a child that was forked meanwhile has it too, and closing ours would leave it locked."""
+    try:
+        yield
+    finally:
+        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _lines(path: Path, start: int) -> Iterator[bytes]:

@@ -58,6 +58,8 @@ class Database:
         if self.path is not None:
             event.listen(self.engine, "connect", partial(_prepare_sqlite, synchronous(url)))
             event.listen(self.engine, "begin", self._begin_sqlite)
+        else:
+            event.listen(self.engine, "begin", _begin_postgres)
         _alive.add(self)
 
     @property
@@ -108,7 +110,7 @@ class Database:
         driver.execute("PRAGMA busy_timeout=0").close()
         try:
             _begin_immediate(driver)
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:  # asked the driver itself, whose errors nobody translates
             raise StoreUnavailableError(f"the store {self.where} cannot be used: {error}") from error
         finally:
             driver.execute(f"PRAGMA busy_timeout={BUSY_MS}").close()
@@ -219,6 +221,12 @@ def _prepare_sqlite(synchronous: str, connection: Any, _record: object) -> None:
         "journal_size_limit=16777216",
     ):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_postgres(connection: sa.Connection) -> None:
+    left_s = hurry.left_s()
+    if left_s is not None:  # 0 would wait for ever
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {max(1, int(left_s * 1000))}")
 
 
 def _begin_immediate(driver: sqlite3.Connection) -> None:

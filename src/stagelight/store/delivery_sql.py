@@ -157,9 +157,11 @@ def leased(rows: Sequence[Any], holder: str) -> list[Item]:
 def _text_of(body: Mapping[str, Any]) -> str:
     """Return `body` as JSON; what has no place in strict JSON, as lone surrogates, goes the long way."""
     try:
-        return orjson.dumps(body).decode()
+        text = orjson.dumps(body).decode()
     except TypeError:
         return json_text(dict(body))
+    # What is not a number becomes null there: a reward that is missing teaches nothing, where one that is wrong is refused.
+    return json_text(dict(body)) if "null" in text else text
 
 
 def _bodies(rows: Sequence[Any]) -> list[Any]:
