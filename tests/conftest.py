@@ -7,8 +7,9 @@ import os
 import shutil
 import sys
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from postgres import Postgres
+    from stagelight.telemetry.pipeline import Telemetry
 
 ROOT = Path(__file__).parent.parent
 
@@ -90,6 +92,22 @@ def postgres(program: Callable[[str], str]) -> Iterator[Postgres]:
         yield server
     finally:
         server.remove()
+
+
+@pytest.fixture
+def using() -> Iterator[Callable[..., Telemetry]]:
+    """Build telemetry of settings and use it until the test ends: `using(endpoint=…, sinks=[…])`."""
+    from telemetries import telemetry_of  # exporters are loaded by those who ask
+
+    with ExitStack() as stack:
+
+        def use(
+            *, sinks: Any = (), span_exporter: Any = None, metric_readers: Any = None, **settings: Any
+        ) -> Telemetry:
+            parts = {"sinks": sinks, "span_exporter": span_exporter, "metric_readers": metric_readers}
+            return stack.enter_context(telemetry_of(settings, **parts))
+
+        yield use
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import httpx
 import pytest
@@ -91,6 +92,38 @@ def test_attributes_are_suggested_by_name_then_by_value(site, visit):
     page.locator("#attr").press_sequentially("ion.id=")
     expect(page.locator("#attr-offers option[value='session.id=visitor-2']")).to_be_attached()
     assert len(names(page)) == 50
+
+
+def test_another_filter_neither_takes_nor_wipes_what_is_being_typed(site, visit):
+    """While an answer is under way, and after it, the attribute's text stays; complete and entered it is a filter."""
+    page, held = visit(f"{site.url}/traces"), []
+    expect(page.locator("#live")).to_be_visible()  # scripts have started
+
+    def hold(route):
+        held.append(route)
+
+    page.route(re.compile(r"/traces\?.*q=ch"), hold, times=1)
+    with page.expect_request(lambda asked: "q=ch" in asked.url):
+        page.get_by_label("Text").fill("ch")
+    page.get_by_label("Text").fill("chat")  # asked for when the first answer is there
+    page.locator("#attr").press_sequentially("session.id=visit")
+    with page.expect_request(lambda asked: "q=chat" in asked.url) as asked:
+        held[0].continue_()
+    assert "visit" not in asked.value.url
+
+    page.wait_for_url("**/traces?q=chat")
+    expect(page.locator("#clear a")).to_be_visible()
+    page.locator("#attr").press_sequentially("or-1")
+    expect(page.locator("#attr")).to_have_value("session.id=visitor-1")
+    page.locator("#attr").press("Enter")
+    page.wait_for_url("**/traces?q=chat&attr=session.id%3Dvisitor-1")
+    expect(page.get_by_text("session.id = visitor-1")).to_be_visible()
+    expect(page.locator("#attr")).to_have_value("")
+    page.locator("#attr").fill("user.id")
+    page.get_by_label("Errors only").check()
+    page.wait_for_url("**errors=1")
+    expect(page.locator("#results tbody tr")).to_have_count(3)
+    expect(page.locator("#attr")).to_have_value("user.id")
 
 
 def test_pages_of_traces_neither_repeat_nor_skip(site, visit):

@@ -169,3 +169,20 @@ def test_forked_child_delivers_by_itself(tmp_path, flaky):
     sink._lock = threading.Lock()
     assert sink.flush(5)
     assert flaky.ids == ["p1", "p2"]
+
+
+def test_after_the_end_nothing_is_delivered(tmp_path, flaky, monkeypatch):
+    """A store that was closed is not opened anew by rows that wait; the next process delivers them."""
+    monkeypatch.setattr(spooled, "FIRST_WAIT_SECONDS", 0.02)
+    sink = SpooledSink(flaky, Spool(tmp_path, MIB))
+    flaky.away = "away"
+    written(sink, 1)
+    before = {thread for thread in threading.enumerate() if thread.name == "stagelight-spool"}
+
+    sink.end()
+    flaky.away = ""
+
+    assert len([thread for thread in before if thread.is_alive()]) == len(before) - 1
+    assert not flaky.took.wait(0.2)
+    assert SpooledSink(flaky, Spool(tmp_path, MIB)).flush(5)
+    assert flaky.ids == ["p1"]

@@ -69,9 +69,16 @@ class Course:
             self._reward(ONCE, malformed=not number)  # amid the others, so that no window sees it alone
 
     def mended(self) -> None:
-        """The loop is back, and what comes is well again; the tenant who was slowed has nothing more to say."""
+        """The loop is back, and what comes is well again; the tenant who was slowed has nothing more to say.
+
+        The scheduled tasks that watch routers take their look, too.
+        """
+        from stagelight.loops.watchers import watch_experiments, watch_feedback_learning
+
         self._breach, self._behind = False, BACKLOG
         self._ends.start_monitoring()
+        assert watch_feedback_learning()["routers"]
+        assert watch_experiments()["experiments"]
 
     def end(self) -> None:
         """Everybody goes home."""

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import gzip
-import json
 import tracemalloc
 from time import thread_time
-from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from drawn_records import points, span, spans
+from drawn_records import span
 from stagelight import wire
 from stagelight.errors import BodyTooLargeError, MalformedBodyError
-from stagelight.wire import jsontext, prescan
+from stagelight.wire import prescan
 from stagelight.wire.limits import DEFAULT
-
-if TYPE_CHECKING:
-    from stagelight.wire.records import MetricPoint, SpanRecord
 
 MIB = 2**20
 MANY = 800_000
-STRUCTURE = st.text('\\"[]{},a')
 IDS = b"\x0a\x10" + b"\x01" * 16 + b"\x12\x08" + b"\x01" * 8
 
 
@@ -265,38 +257,3 @@ def test_an_id_of_the_wrong_length_is_refused(size: int) -> None:
     if size:
         with pytest.raises(MalformedBodyError, match=r"^LogRecord.traceId wants 16 bytes"):
             wire.decode_logs(of_span(field(9, b"\x00" * size)), "protobuf")
-
-
-@given(st.lists(spans, max_size=5))
-def test_the_count_of_spans_is_the_parsers(records: list[SpanRecord]) -> None:
-    """Counting and parsing agree on every body."""
-    body = wire.encode_traces(records, "protobuf")
-
-    assert prescan.check(body, ExportTraceServiceRequest.DESCRIPTOR, DEFAULT) == len(records)
-
-
-@given(st.lists(points, max_size=5))
-def test_the_count_of_points_is_the_parsers(records: list[MetricPoint]) -> None:
-    """Counting and parsing agree on every body."""
-    body = wire.encode_metrics(records, "protobuf")
-
-    assert prescan.check(body, ExportMetricsServiceRequest.DESCRIPTOR, DEFAULT) == len(records)
-
-
-@given(
-    st.recursive(
-        st.none() | st.integers() | STRUCTURE, lambda inner: st.lists(inner) | st.dictionaries(STRUCTURE, inner)
-    )
-)
-def test_the_count_in_json_text_is_the_parsers(data: object) -> None:
-    """Brackets are counted where they are structure and nowhere else."""
-    for text in (json.dumps(data), json.dumps(data, indent=1, ensure_ascii=False)):
-        structure = jsontext.structure(text.encode())
-        assert structure.count(b"{") + structure.count(b"[") == _containers(data)
-        assert structure.count(b"[") == structure.count(b"]")
-
-
-def _containers(data: object) -> int:
-    if isinstance(data, list):
-        return 1 + sum(map(_containers, data))
-    return 1 + sum(map(_containers, data.values())) if isinstance(data, dict) else 0

@@ -132,6 +132,6 @@ LABELS = Panel(
     section="With labels",
     kind="bars",
     expr=(f"sum by (model, model_version) (increase({LABEL_LAG.name}_count{CHOSEN}[$__rate_interval]))",),
-    legend=(NAMED,),
+    legend=("{{model}} {{model_version}}",),
     help="Predictions whose truth became known.",
 )

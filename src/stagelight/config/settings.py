@@ -76,7 +76,7 @@ class Settings:
     spool: str = setting(
         "",
         "STAGELIGHT_SPOOL",
-        "Folder that keeps rows while the store or STAGELIGHT_URL is away; under the user's state folder if empty.",
+        "Folder that keeps rows while the store or STAGELIGHT_URL is away; a program's own. In the state folder if empty.",
     )
     spool_max_bytes: int = setting(256 * 2**20, "STAGELIGHT_SPOOL_MAX_BYTES", "Bytes the spool may hold; 0 keeps none.")
     trace_log_file: str = setting("", "TRACE_LOG_FILE", "Append every finished trace to this file, as OTLP JSON lines.")

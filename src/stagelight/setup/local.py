@@ -58,7 +58,9 @@ class Local:
             self.rows.begin()
 
     def close(self) -> None:
-        """Close the store."""
+        """Deliver no more of what waits, and close the store."""
+        if isinstance(self.rows, sink.SpooledSink):
+            _guard.attempt("setup", self.rows.end)
         if self.store is not None:
             _guard.attempt("setup", self.store.close)
 

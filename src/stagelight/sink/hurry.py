@@ -1,7 +1,7 @@
-"""How long a call of the host program waits for its store: a second in all, so that no request stands still behind a lock.
+"""How long what a program logs waits for its store: a second in all, so that no request stands still behind a lock.
 
-Whoever is called by the program enters `hurrying()`, the store asks `left_s()` before it waits. Loops, joins and commands
-enter nothing, and have the store's own patience.
+`log_feedback` and its kin enter `hurrying()`, the store asks `left_s()` before it waits. Loops, joins and commands enter
+nothing, and have the store's own patience.
 """
 
 from __future__ import annotations

@@ -4,32 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stagelight import _guard
+from stagelight.sink.listeners import Listeners
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from stagelight.sink.rows import Receipt, Row
 
-    Listener = Callable[[Row, Receipt], object]
+_listeners: Listeners[[Row, Receipt]] = Listeners()
 
-_listeners: list[Listener] = []
-
-
-def subscribe(listener: Listener) -> None:
-    """Call `listener` with each row that leaves a spool of this process, and with its receipt."""
-    if listener not in _listeners:
-        _listeners.append(listener)
-
-
-def unsubscribe(listener: Listener) -> None:
-    """Call `listener` no longer."""
-    if listener in _listeners:
-        _listeners.remove(listener)
+#: Call a function with each row that leaves a spool of this process, and with its receipt.
+subscribe = _listeners.subscribe
+unsubscribe = _listeners.unsubscribe
 
 
 def tell(rows: Sequence[Row], receipts: Sequence[Receipt]) -> None:
     """Say what became of `rows`; never raises."""
     for row, receipt in zip(rows, receipts, strict=False):
-        for listener in (*_listeners,):
-            _guard.attempt("sink", listener, row, receipt)
+        _listeners.tell(row, receipt)

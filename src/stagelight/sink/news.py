@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TypeAlias
 
-from stagelight import _guard
+from stagelight.sink.listeners import Listeners
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+Queued: TypeAlias = Mapping[tuple[str, str], int]  #: How many, by tenant and workspace.
 
-    Queued = Mapping[tuple[str, str], int]
-    Listener = Callable[[Queued], object]
+_listeners: Listeners[[Queued]] = Listeners()
 
-_listeners: list[Listener] = []
-
-
-def subscribe(listener: Listener) -> None:
-    """Call `listener` with how many rewards were queued, by tenant and workspace; it must return at once."""
-    if listener not in _listeners:
-        _listeners.append(listener)
-
-
-def unsubscribe(listener: Listener) -> None:
-    """Call `listener` no longer."""
-    if listener in _listeners:
-        _listeners.remove(listener)
+#: Call a function with how many rewards were queued; it must return at once.
+subscribe = _listeners.subscribe
+unsubscribe = _listeners.unsubscribe
 
 
 def tell(queued: Queued) -> None:
     """Say that rewards were queued, after their commit; never raises."""
     if queued:
-        for listener in (*_listeners,):
-            _guard.attempt("sink", listener, queued)
+        _listeners.tell(queued)

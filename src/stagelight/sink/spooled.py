@@ -40,6 +40,7 @@ class SpooledSink:
         self._process = 0
         self._again = threading.Event()
         self._away = ""
+        self._over = False
 
     def begin(self) -> None:
         """Deliver what an earlier process left."""
@@ -64,6 +65,14 @@ class SpooledSink:
             raise UnreachableError(f"{reason}; {error}") from error
         self._deliver_soon()
         return [Receipt("spooled", id_of(row), reason) for row in rows]
+
+    def end(self, timeout_s: float = 1.0) -> None:
+        """Deliver no more, once what is under way is done; what waits is there for the next process."""
+        self._over = True
+        self._again.set()
+        thread = self._thread
+        if thread is not None and self._process == os.getpid():
+            thread.join(timeout_s)
 
     def flush(self, timeout_s: float = 5.0) -> bool:
         """Try to deliver what waits, now; return whether nothing waits any more."""
@@ -103,7 +112,7 @@ class SpooledSink:
     def _finished(self) -> bool:
         """End the thread where nothing waits; under the lock, so that no row can slip in unseen."""
         with self._lock:
-            if self.spool.empty:
+            if self._over or self.spool.empty:
                 self._thread = None
                 return True
             return False
@@ -111,7 +120,7 @@ class SpooledSink:
     def _deliver(self) -> bool:
         """Deliver all that waits; False where the sink is away, or another process is at it."""
         with self.spool.delivering() as ours:
-            while ours and (batch := self.spool.batch(BATCH)):
+            while ours and not self._over and (batch := self.spool.batch(BATCH)):
                 try:
                     receipts = self._sink.write(batch.rows)
                 except AWAY as error:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 BUSY_MS = 5_000
-HURRY_BUSY_MS = 100  #: Of a call in a hurry, which tries again until its time is over.
+HURRY_BUSY_MS = 100  #: How long a call in a hurry waits to read.
 PATIENCE_NS = 30 * 1_000_000_000  #: How long a write waits for its turn in all, busy timeouts included.
 FORK_PATIENCE_S = 2.0  #: How long a fork waits for a write to end; one that takes longer is not worth a standstill.
 CACHE_KIB = 16 * 1024
@@ -124,7 +124,9 @@ class Database:
     def raw(self) -> Iterator[sqlite3.Connection]:
         """Give the driver's own connection, for what has no SQL: backup and giving pages back."""
         with _translated(self), self.engine.connect() as connection:
-            yield cast("sqlite3.Connection", connection.connection.driver_connection)
+            driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+            driver.execute(f"PRAGMA busy_timeout={BUSY_MS}").close()
+            yield driver
 
     def insert(self, table: sa.Table) -> SqliteInsert | PostgresInsert:
         """Return an INSERT which knows ON CONFLICT; both dialects write it alike."""

@@ -21,10 +21,26 @@ export function traces() {
     for (const id of chosen) formData.append('t', id);
   });
   document.addEventListener('htmx:afterSwap', show);
-  // A name alone filters nothing: wait for its value.
-  document.addEventListener('htmx:confirm', (event) => {
-    const field = event.detail.triggeringEvent?.target;
-    if (event.detail.elt.id === 'filters' && field?.id === 'attr' && /=$|^[^=]+$/.test(field.value)) event.preventDefault();
-  });
+  attribute(byId('attr'));
   show();
+}
+
+/** The field for an attribute: asked for when its text is complete, emptied when that text has become a filter. */
+function attribute(field) {
+  const filters = ({ id }) => id === 'filters';
+  const complete = () => !/=$|^[^=]+$/.test(field.value); // a name alone filters nothing: wait for its value
+  document.addEventListener('htmx:confirm', (event) => {
+    const { elt, triggeringEvent } = event.detail;
+    if (filters(elt) && triggeringEvent?.target === field && !complete()) event.preventDefault();
+  });
+  // Another filter takes nothing along that somebody is typing.
+  document.addEventListener('htmx:configRequest', ({ detail: { elt, triggeringEvent, formData } }) => {
+    if (!filters(elt) || document.activeElement !== field || [elt, field].includes(triggeringEvent?.target)) return;
+    const chosen = formData.getAll('attr').slice(0, -1);
+    formData.delete('attr');
+    for (const one of chosen) formData.append('attr', one);
+  });
+  document.addEventListener('htmx:afterSwap', ({ detail: { requestConfig: asked } }) => {
+    if (filters(asked.elt) && complete() && asked.formData.getAll('attr').at(-1) === field.value) field.value = '';
+  });
 }
