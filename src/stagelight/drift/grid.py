@@ -1,7 +1,7 @@
 """An even grid that a number's bins lie on: a value's cell is one multiplication away, and no edge is searched for.
 
-Cells are counted beside the grid as well, as many on either side as it has itself. Hardly a value lies beyond them, and
-where none does, none has to be cut off.
+Cells are counted beside the grid as well, three for four of its own on either side: of a bell's values that is beyond five
+standard deviations. Hardly a value lies there, and where none does, none has to be cut off.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Places = NDArray[np.intp]
 
 CELLS = 1 << 12  #: Of the grid that a reference lays.
-BESIDE = CELLS  #: Cells on either side of a grid.
+BESIDE = 3 * CELLS // 4  #: Cells on either side of a grid.
 NEAR = 2.0**31  #: Cells from the first, within which a cell is a number of 32 bits.
 CHUNK = 1 << 17  #: Values counted at once: they stay in the processor's cache from one step to the next.
 
