@@ -14,6 +14,8 @@ from stagelight import _guard, config, setup, trace_stage
 from stagelight.loops import EnhancedMonitoringSystem, TrajectoryEvaluator
 from stagelight.routing import decisions, homes
 from stagelight.sink.rows import Decision, Feedback
+from stagelight.wire.conventions import FEEDBACK_ID
+from stagelight.wire.records import TENANT
 from stored import trace
 
 if TYPE_CHECKING:
@@ -57,6 +59,17 @@ def test_a_finished_trajectory_becomes_a_reward_in_the_routers_queue(store):
     assert row.trace_id == trace(1)[0].trace_id
     assert len(router.trajectory_feedback_queue) == 1
     assert router.process_trajectory_feedback().processed == 1
+
+
+def test_what_was_said_of_a_trace_does_not_say_whose_it_is(store):
+    """A span of feedback may hang under nothing, too; the trace belongs to whom its work belongs to."""
+    router = made()
+    spans = judged(router)
+    said = {FEEDBACK_ID: "f1", TENANT: "rival"}
+
+    assert evaluator().finished([replace(spans[0], span_id="f" * 16, attributes=said), *spans]) == 1
+
+    assert [row.tenant for row in rewards(store)] == ["default"]
 
 
 def test_off_it_scores_nothing(store):

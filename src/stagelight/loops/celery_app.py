@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from stagelight import config
 from stagelight.errors import ConfigurationError, MissingExtraError
 from stagelight.loops import tasks, timing, watchers
+from stagelight.loops.scheduler import WINDOWS, every_few_minutes
 from stagelight.truth import rules as truth_rules
 from stagelight.truth.schedule import Schedule
 
@@ -87,27 +88,18 @@ def make_app(settings: Settings | None = None, rules: Rules | None = None) -> An
 
 def beat_schedule(settings: Settings, rules: Rules | None) -> dict[str, dict[str, Any]]:
     """Return what Celery's beat sends, and when."""
-    found: dict[str, dict[str, Any]] = {}
-    for window, standard in CONTRACT.items():
-        schedule = rules.schedules.get(window, standard) if rules is not None else standard
-        task = f"{PREFIX}.run_feedback_loop_{window}_window"
-        found[tasks.name_of(window)] = {
-            "task": task,
+    named = rules.schedules if rules is not None else {}
+    jobs = {
+        tasks.name_of(window): (named.get(window, standard), WINDOWS[window]) for window, standard in CONTRACT.items()
+    }
+    return {
+        name: {
+            "task": f"{PREFIX}.{task.__name__}",
             "schedule": timing.celery_schedule(schedule),
             "options": {"queue": QUEUE},
         }
-    for name, (function, minutes) in {
-        tasks.DRIFT: ("check_drift", settings.drift_check_interval),
-        watchers.LEARNING: ("watch_feedback_learning", settings.watch_interval),
-        watchers.EXPERIMENTS: ("watch_experiments", settings.watch_interval),
-    }.items():
-        if minutes > 0:
-            found[name] = {
-                "task": f"{PREFIX}.{function}",
-                "schedule": minutes * 60.0,
-                "options": {"queue": QUEUE},
-            }
-    return found
+        for name, (schedule, task) in (jobs | every_few_minutes(settings)).items()
+    }
 
 
 def _rules(settings: Settings) -> Rules | None:

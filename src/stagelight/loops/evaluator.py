@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stagelight import _clock, _guard
-from stagelight.loops.trajectory import Routed, Trajectory, decisions_of, reward, score, trajectory_of
+from stagelight.loops.trajectory import Routed, Trajectory, decisions_of, reward, root_of, score, trajectory_of
 from stagelight.sink.rows import DUPLICATE, TrajectoryFeedback
 from stagelight.wire.records import Tenancy
 
@@ -89,7 +89,7 @@ class TrajectoryEvaluator:
             spans: All of it.
             tenant: Whose it is, where that was proved; what its attributes say if empty.
         """
-        root = next((span for span in spans if not span.parent_id), None)
+        root = root_of(spans)
         if root is None or not self.enabled or not self._sampled(root.trace_id):
             return 0
         owner = root.tenancy._replace(tenant=tenant or root.tenancy.tenant)

@@ -52,6 +52,20 @@ def working_store() -> Iterator[Store]:
         yield opened
 
 
+def on_store_alone(name: str, work: Callable[[Store], Done], *, patience_s: float = 0.0) -> Done:
+    """Do `work` as the task `name`, which one worker at a time runs; the others say that they skipped it.
+
+    Raises:
+        ConfigurationError: The address of the store cannot be used.
+    """
+
+    def unless_held(store: Store) -> Done:
+        with alone(store, name, patience_s=patience_s) as mine:
+            return work(store) if mine else _skipped(f"another worker runs {name}")
+
+    return on_store(unless_held)
+
+
 def on_store(work: Callable[[Store], Done]) -> Done:
     """Do `work`; where the store is away, say so and leave it to the next run.
 
@@ -63,11 +77,10 @@ def on_store(work: Callable[[Store], Done]) -> Done:
             return {"status": "ok"} | work(store)
     except StoreError as error:
         _log.warning("stagelight loops: skipped, %s; the next run catches up", error)
-        return skipped(str(error))
+        return _skipped(str(error))
 
 
-def skipped(reason: str) -> Done:
-    """Return what a task answers that has done nothing."""
+def _skipped(reason: str) -> Done:
     return {"status": "skipped", "reason": reason}
 
 

@@ -106,13 +106,17 @@ def plan(settings: Settings, rules: Rules | None) -> dict[str, tuple[Schedule, T
     for window, task in WINDOWS.items():
         if rules is not None and window in rules.schedules:
             found[tasks.name_of(window)] = rules.schedules[window], task
-    if settings.drift_check_interval > 0:
-        found[tasks.DRIFT] = Schedule(every_s=settings.drift_check_interval * 60), tasks.check_drift
-    if settings.watch_interval > 0:
-        often = Schedule(every_s=settings.watch_interval * 60)
-        found[watchers.LEARNING] = often, watchers.watch_feedback_learning
-        found[watchers.EXPERIMENTS] = often, watchers.watch_experiments
-    return found
+    return found | every_few_minutes(settings)
+
+
+def every_few_minutes(settings: Settings) -> dict[str, tuple[Schedule, Task]]:
+    """Return the tasks that need no rules with their schedules: the check for drift, and the watchers; those that are on."""
+    minutes: dict[str, tuple[float, Task]] = {
+        tasks.DRIFT: (settings.drift_check_interval, tasks.check_drift),
+        watchers.LEARNING: (settings.watch_interval, watchers.watch_feedback_learning),
+        watchers.EXPERIMENTS: (settings.watch_interval, watchers.watch_experiments),
+    }
+    return {name: (Schedule(every_s=often * 60), task) for name, (often, task) in minutes.items() if often > 0}
 
 
 def _scheduler() -> Any:

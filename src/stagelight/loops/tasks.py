@@ -13,7 +13,7 @@ from stagelight.alerts import AlertRouter, route_concept_drift_alerts
 from stagelight.drift.everything import check_store
 from stagelight.drift.severity import MINIMUM
 from stagelight.loops import findings
-from stagelight.loops.holding import LEASE_SECONDS, alone, on_store, settings_in_force, skipped
+from stagelight.loops.holding import LEASE_SECONDS, alone, on_store, on_store_alone, settings_in_force
 from stagelight.truth import rules as truth_rules
 from stagelight.truth.assessment import assess, keep
 from stagelight.truth.joining import join
@@ -79,7 +79,7 @@ def run_feedback_loop_long_window(*, now: float | None = None) -> Done:
 
 def run_full_feedback_loop(*, now: float | None = None) -> Done:
     """Join every type, then see whether any model got worse."""
-    return on_store(lambda store: _joined_and_judged(store, _rules(), FULL, None, now))
+    return on_store_alone(FULL, lambda store: _joined_and_judged(store, _rules(), None, now), patience_s=PATIENCE_S)
 
 
 def analyze_concept_drift_from_truth(
@@ -106,20 +106,20 @@ def check_drift() -> Done:
     Returns:
         `status`; `checked`: features looked at; `drifted`: those beyond threshold and noise; `routed`.
     """
-    return on_store(_check_drift)
+    return on_store_alone(DRIFT, _check_drift)
 
 
 def _window(window: str, now: float | None) -> Done:
     rules = _rules()
-    return on_store(lambda store: _joined_and_judged(store, rules, name_of(window), rules.scheduled(window), now))
+    types = rules.scheduled(window)
+    return on_store_alone(
+        name_of(window), lambda store: _joined_and_judged(store, rules, types, now), patience_s=PATIENCE_S
+    )
 
 
-def _joined_and_judged(store: Store, rules: Rules, name: str, types: Iterable[str] | None, now: float | None) -> Done:
-    with alone(store, name, patience_s=PATIENCE_S) as mine:
-        if not mine:
-            return skipped(f"another worker runs {name}")
-        chosen = [rule.type for rule in rules.of(types)]
-        return _join(store, rules, chosen, now) | {"analysis": _judge(store, rules, chosen, now)}
+def _joined_and_judged(store: Store, rules: Rules, types: Iterable[str] | None, now: float | None) -> Done:
+    chosen = [rule.type for rule in rules.of(types)]
+    return _join(store, rules, chosen, now) | {"analysis": _judge(store, rules, chosen, now)}
 
 
 def _join(store: Store, rules: Rules, types: Iterable[str] | None, now: float | None) -> Done:
@@ -161,15 +161,12 @@ def _judge(store: Store, rules: Rules, types: Iterable[str] | None, now: float |
 
 
 def _check_drift(store: Store) -> Done:
-    with alone(store, DRIFT) as mine:
-        if not mine:
-            return skipped(f"another worker runs {DRIFT}")
-        measured = check_store(store, threshold=settings_in_force().drift_threshold)
-        found = [findings.of_measurement(one) for one in measured if one.verdict == "alert"]
-        router = AlertRouter(settings_in_force(), store=store)
-        routed = route_concept_drift_alerts([], found, 0, 0, router=router)
-        router.resolve([findings.of_measurement(one).subject for one in measured if _is_well(one)], found)
-        return {"checked": len(measured), "drifted": len(found), "routed": routed}
+    measured = check_store(store, threshold=settings_in_force().drift_threshold)
+    found = [findings.of_measurement(one) for one in measured if one.verdict == "alert"]
+    router = AlertRouter(settings_in_force(), store=store)
+    routed = route_concept_drift_alerts([], found, 0, 0, router=router)
+    router.resolve([findings.of_measurement(one).subject for one in measured if _is_well(one)], found)
+    return {"checked": len(measured), "drifted": len(found), "routed": routed}
 
 
 def _rules() -> Rules:

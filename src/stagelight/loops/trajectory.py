@@ -124,7 +124,7 @@ def trajectory_of(spans: Sequence[SpanRecord], logged: Iterable[Routed] = ()) ->
         logged: Decisions that the log has of it, besides those that its spans name.
     """
     work = [span for span in spans if not conventions.is_feedback(span.attributes)]
-    root = next((span for span in work if not span.parent_id), None)
+    root = root_of(spans)
     named = (decision for span in work for decision in decisions_of(span))
     routed = {decision.decision_id: decision for decision in (*named, *logged)}
     if root is None or not routed:
@@ -145,6 +145,11 @@ def trajectory_of(spans: Sequence[SpanRecord], logged: Iterable[Routed] = ()) ->
         outcome=_outcome(work),
         spans=spans,
     )
+
+
+def root_of(spans: Iterable[SpanRecord]) -> SpanRecord | None:
+    """Return the span of a trace that all its work hangs under; None where it has not ended yet."""
+    return next((span for span in spans if not (span.parent_id or conventions.is_feedback(span.attributes))), None)
 
 
 def decisions_of(span: SpanRecord) -> list[Routed]:

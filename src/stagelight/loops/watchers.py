@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
 from stagelight import _clock
 from stagelight.catalogue.rl_feedback import EXPERIMENT_STATE, ROUTER_MEAN_REWARD, ROUTER_REWARDS_LEARNED
-from stagelight.loops.holding import alone, on_store, settings_in_force, skipped
+from stagelight.loops.holding import on_store_alone, settings_in_force
 from stagelight.routing.measures import measures
 from stagelight.routing.standing import State, Tally, standing
 from stagelight.telemetry.instruments import gauge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from stagelight.catalogue import Metric
     from stagelight.store import Store
@@ -41,7 +41,7 @@ def watch_feedback_learning() -> Done:
     Returns:
         `status`; `routers`: for each that learns, `learned`, `mean_reward`, the policy's `version`, and its `arms`.
     """
-    return _watched(LEARNING, _learned)
+    return on_store_alone(LEARNING, _learned)
 
 
 def watch_experiments() -> Done:
@@ -53,7 +53,7 @@ def watch_experiments() -> Done:
         `status`; `experiments`: for each, `state`, its `best` arm with the `probability` that it is, and that arm's `share`
         of the decisions.
     """
-    return _watched(EXPERIMENTS, _stood)
+    return on_store_alone(EXPERIMENTS, _stood)
 
 
 class Shown:
@@ -119,14 +119,6 @@ class _Router(NamedTuple):
         """What the other metrics of routers are labelled with, too."""
         shown = measures.named((self.tenant, self.workspace))
         return self.name, shown.tenant, shown.workspace
-
-
-def _watched(name: str, look: Callable[[Store], Done]) -> Done:
-    def work(store: Store) -> Done:
-        with alone(store, name) as mine:
-            return look(store) if mine else skipped(f"another worker runs {name}")
-
-    return on_store(work)
 
 
 def _routers(store: Store) -> list[_Router]:

@@ -102,13 +102,11 @@ def from_settings(settings: Settings) -> Sink | None:
 
     if not settings.url:
         return None
-    sink = with_spool(HttpSink(settings.url, settings.token), settings, f"{settings.url}\0{settings.token}")
-    if isinstance(sink, SpooledSink):
-        sink.spool.make()
-    return sink
+    place = f"{settings.url}\0{settings.token}"
+    return with_spool(HttpSink(settings.url, settings.token), settings, place, at_once=True)
 
 
-def with_spool(sink: Sink, settings: Settings, place: str) -> Sink:
+def with_spool(sink: Sink, settings: Settings, place: str, *, at_once: bool = False) -> Sink:
     """Return `sink` with the spool that `settings` ask for; `sink` itself where they ask for none.
 
     Args:
@@ -116,15 +114,16 @@ def with_spool(sink: Sink, settings: Settings, place: str) -> Sink:
         settings: Folder and size of the spool.
         place: Tells one sink's rows from another's in the user's state folder: what waits for one must not go elsewhere,
             or to another tenant. A folder that the settings name is one sink's own.
+        at_once: Make the folder now, as one that the settings name is made in any case, and not with the first row.
 
     Raises:
-        ConfigurationError: The folder that the settings name cannot be made.
+        ConfigurationError: The folder cannot be made.
     """
     if not settings.spool_max_bytes:
         return sink
     owner = hashlib.sha256(place.encode()).hexdigest()[:16]
     folder = Path(settings.spool) if settings.spool else state_folder() / "spool" / owner
     spool = Spool(folder, settings.spool_max_bytes)
-    if settings.spool:
+    if at_once or settings.spool:
         spool.make()
     return SpooledSink(sink, spool)
