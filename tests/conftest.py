@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from postgres import Postgres
+    from stagelight.store import Store
     from stagelight.telemetry.pipeline import Telemetry
 
 ROOT = Path(__file__).parent.parent
@@ -116,6 +117,19 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("empty") / "empty.db"
     open_store(path).close()
     return path
+
+
+@pytest.fixture
+def path(empty_store: Path, tmp_path: Path) -> Path:
+    """The file of this test's store."""
+    return Path(shutil.copy(empty_store, tmp_path / "test.db"))
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    """A new store in a file."""
+    with open_store(path) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

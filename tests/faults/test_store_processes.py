@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -22,7 +21,7 @@ from stagelight.store import TraceQuery, database, open_store
 from stored import START, trace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from stagelight.store import Store
 
@@ -40,19 +39,6 @@ ACKNOWLEDGER = PRELUDE + (
     "    store.traces.write(trace(number, 10))\n"
     "    print(number, flush=True)\n"
 )
-
-
-@pytest.fixture
-def path(empty_store: Path, tmp_path: Path) -> Path:
-    """The file of this test's store."""
-    return Path(shutil.copy(empty_store, tmp_path / "test.db"))
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[Store]:
-    """A new store in a file."""
-    with open_store(path) as opened:
-        yield opened
 
 
 def start(code: str, *arguments: object) -> subprocess.Popen[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +23,6 @@ if TYPE_CHECKING:
 
 REDIS = pytest.importorskip("redis").Redis
 NAMES = count()
-
-
-@pytest.fixture
-def path(empty_store: Path, tmp_path: Path) -> Path:
-    """The file of this test's store."""
-    return shutil.copy(empty_store, tmp_path / "test.db")
 
 
 @pytest.fixture(scope="module")
